@@ -1,0 +1,81 @@
+# Everything a person or CI does with this project. `make help` lists it.
+PYTHON ?= $(shell command -v python3.11 || command -v python3)
+VENV := .venv
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.installed
+PROTOS = $(shell cd protos && find zhiyin -name '*.proto' | sort)
+# The API as last released; `buf breaking` compares with it.
+RELEASED := protos/released.binpb
+
+.DEFAULT_GOAL := help
+.PHONY: help install demo test test-faults check format lint type imports proto proto-lint proto-drift proto-release bench-encoder bench-search clean
+
+help:  ## List the targets
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
+
+install: $(STAMP)  ## Create .venv with every pinned package
+
+$(STAMP): requirements.lock pyproject.toml
+	$(PYTHON) -c 'import sys; sys.exit(sys.version_info[:2] != (3, 11) and "Zhiyin needs Python 3.11; name one with PYTHON=...")'
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --requirement requirements.lock
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
+	@touch $@
+
+demo: install  ## Start everything, load a real catalogue, search it, print the trace
+	$(BIN)/zhiyin demo
+
+test: install  ## Unit, contract and end-to-end tests
+	$(BIN)/pytest
+
+test-faults: install  ## Kill processes of a running stack under load
+	$(BIN)/pytest -m faults tests/faults
+
+check: install lint type imports proto-lint proto-drift  ## Format, lint, types, import contracts, protos
+
+format: install  ## Format Python and protos in place
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix-only --quiet .
+	$(BIN)/buf format --write
+
+lint: install  ## Formatting and lint of Python
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+
+type: install  ## mypy, strict
+	$(BIN)/mypy
+
+imports: install  ## Who may import whom
+	$(BIN)/lint-imports
+
+proto: install  ## Generate zhiyin/ from protos/
+	rm -rf zhiyin
+	$(call generate,.)
+
+proto-lint: install  ## Lint, format and compatibility of protos/
+	$(BIN)/buf lint
+	$(BIN)/buf format --diff --exit-code
+	$(BIN)/buf breaking protos --against $(RELEASED)
+
+proto-drift: install  ## zhiyin/ is what protos/ generates
+	@rm -rf build/proto && mkdir -p build/proto
+	@$(call generate,build/proto)
+	diff --recursive --exclude=__pycache__ zhiyin build/proto/zhiyin
+
+proto-release: install  ## Freeze protos/ as the released API
+	$(BIN)/buf build protos --output $(RELEASED)
+
+bench-encoder: install  ## Texts/s through gRPC beside sentence-transformers
+	$(BIN)/python -m benchmarks.encoder
+
+bench-search: install  ## Search end to end beside a FastAPI + sentence-transformers process
+	$(BIN)/python -m benchmarks.search
+
+clean:  ## Remove what was built; data directories stay
+	rm -rf build benchmarks/out .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+
+define generate
+$(BIN)/python -m grpc_tools.protoc -I protos -I third_party/googleapis -I $$($(BIN)/python -c 'import grpc_tools, pathlib; print(pathlib.Path(grpc_tools.__file__).parent / "_proto")') \
+	--plugin=protoc-gen-mypy=$(BIN)/protoc-gen-mypy --plugin=protoc-gen-mypy_grpc=$(BIN)/protoc-gen-mypy_grpc \
+	--python_out=$(1) --grpc_python_out=$(1) --mypy_out=quiet:$(1) --mypy_grpc_out=quiet:$(1) $(PROTOS)
+endef

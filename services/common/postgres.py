@@ -1,0 +1,117 @@
+"""Postgres for the services that own data: a pool that makes no caller wait for ever, one seam for its errors."""
+
+import asyncio
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
+from typing import Final, TypeAlias
+
+import asyncpg
+from asyncpg.pool import PoolConnectionProxy
+from pydantic import Field, SecretStr
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from services.common.deadlines import budget
+from services.common.errors import Unavailable
+from services.common.settings import Count, Seconds
+
+Connection: TypeAlias = "PoolConnectionProxy[asyncpg.Record]"
+
+_AWAY: Final = (
+    asyncpg.PostgresConnectionError,
+    asyncpg.CannotConnectNowError,
+    asyncpg.AdminShutdownError,
+    asyncpg.CrashShutdownError,
+    asyncpg.TooManyConnectionsError,
+    asyncpg.QueryCanceledError,
+    asyncpg.DeadlockDetectedError,
+    asyncpg.SerializationError,
+    asyncpg.InternalClientError,
+    # "connection was closed in the middle of operation"; the other InterfaceErrors are faults of ours, and asyncpg
+    # gives this one no type of its own below it.
+    asyncpg.exceptions.ConnectionDoesNotExistError,
+    OSError,
+    TimeoutError,
+)
+"""What a restart, a fail-over or a lost network looks like: the same call may well succeed a moment later."""
+
+
+class DatabaseSettings(BaseSettings):
+    """How a service reaches the database that it owns."""
+
+    model_config = SettingsConfigDict(env_prefix="ZHIYIN_", frozen=True, extra="ignore")
+
+    database_url: SecretStr = Field(
+        description="`postgresql://role:password@host:port/database` of this service's own data."
+    )
+    database_pool_size: Count = Field(8, description="Connections at most.")
+    database_acquire_seconds: Seconds = Field(1.0, description="Longest wait for a free connection; then UNAVAILABLE.")
+    database_statement_seconds: Seconds = Field(5.0, description="Longest time of one statement; then UNAVAILABLE.")
+    database_connect_seconds: Seconds = Field(2.0, description="Longest time to open a connection.")
+    database_statement_cache: int = Field(
+        256,
+        ge=0,
+        description="Prepared statements kept per connection; 0 behind a pooler in transaction mode (pgbouncer).",
+    )
+
+
+class Database:
+    """A pool of connections, opened when first needed: a service starts and is ready while its database is away."""
+
+    def __init__(self, pool: "asyncpg.Pool[asyncpg.Record]", acquire_seconds: float) -> None:
+        self._pool = pool
+        self._acquire_seconds = acquire_seconds
+
+    @asynccontextmanager
+    async def connection(self) -> AsyncIterator[Connection]:
+        """A connection for one short piece of work.
+
+        Raises:
+            Unavailable: none was free or could be opened in time, or it broke while in use.
+            DeadlineExceeded: the caller's time was over before.
+        """
+        seconds = budget(self._acquire_seconds)
+        with _translated():
+            async with self._pool.acquire(timeout=seconds) as connection:
+                yield connection
+
+    @asynccontextmanager
+    async def transaction(self) -> AsyncIterator[Connection]:
+        """As `connection`, inside one transaction that commits when left without an exception."""
+        async with self.connection() as connection, connection.transaction():
+            yield connection
+
+
+@asynccontextmanager
+async def open_database(settings: DatabaseSettings) -> AsyncIterator[Database]:
+    """The pool of a service; closed, with calls in progress given a moment, when it is left."""
+    pool = asyncpg.create_pool(
+        settings.database_url.get_secret_value(),
+        min_size=0,
+        max_size=settings.database_pool_size,
+        max_inactive_connection_lifetime=60.0,
+        timeout=settings.database_connect_seconds,
+        command_timeout=settings.database_statement_seconds,
+        statement_cache_size=settings.database_statement_cache,
+        server_settings={"application_name": "zhiyin"},
+    )
+    await pool
+    try:
+        yield Database(pool, settings.database_acquire_seconds)
+    finally:
+        try:
+            async with asyncio.timeout(2.0):
+                await pool.close()
+        except (TimeoutError, *_AWAY):
+            pool.terminate()
+
+
+@contextmanager
+def _translated() -> Iterator[None]:
+    try:
+        yield
+    except _AWAY as exc:
+        raise Unavailable("the database cannot be reached", reason="DATABASE_UNAVAILABLE", retry_after=1.0) from exc
+    except asyncpg.InterfaceError as exc:
+        if "closed" not in str(exc):
+            raise
+        raise Unavailable("the database closed the connection", reason="DATABASE_UNAVAILABLE", retry_after=1.0) from exc

@@ -1,0 +1,1 @@
+"""How the gateway reaches its peers; the only modules here that see their protobuf."""
