@@ -1,0 +1,54 @@
+import contextlib
+
+import grpc
+import pytest
+
+from services.common.server import Registration, open_server
+from services.common.settings import ServiceSettings
+from services.gateway.config import GatewaySettings
+from services.gateway.wiring import open_service
+from tests.fakes import FakeFeedback, FakeRanker, FakeRetrieval
+from zhiyin.feedback.v1.feedback_service_pb2_grpc import add_FeedbackServiceServicer_to_server
+from zhiyin.gateway.v1.gateway_service_pb2_grpc import GatewayServiceStub
+from zhiyin.ranker.v1.ranker_service_pb2_grpc import add_RankerServiceServicer_to_server
+from zhiyin.retrieval.v1.retrieval_service_pb2_grpc import add_RetrievalServiceServicer_to_server
+
+NOBODY = "127.0.0.1:1"
+KEY = "a signing key of the tests, long enough"
+
+
+class GatewayUnderTest:
+    """A gateway among fake peers; a peer can be left out, and further replicas share the peers."""
+
+    def __init__(self, stack):
+        self._stack = stack
+        self.retrieval, self.ranker, self.feedback = FakeRetrieval(), FakeRanker(), FakeFeedback()
+
+    async def start(self, without=(), **settings):
+        peers = {
+            "retrieval": (self.retrieval, add_RetrievalServiceServicer_to_server),
+            "ranker": (self.ranker, add_RankerServiceServicer_to_server),
+            "feedback": (self.feedback, add_FeedbackServiceServicer_to_server),
+        }
+        self.targets = {}
+        for name, (servicer, add) in peers.items():
+            full_name = f"zhiyin.{name}.v1.{name.capitalize()}Service"
+            service = Registration(full_name, lambda server, s=servicer, a=add: a(s, server))
+            address = await self._stack.enter_async_context(open_server(ServiceSettings(), [service]))
+            self.targets[f"{name}_target"] = NOBODY if name in without else address
+        self.stub = await self.replica(**settings)
+        return self.stub
+
+    async def replica(self, **settings):
+        values = {"bind": "127.0.0.1:0", "signing_key": KEY, "profile_seconds": 1.0, **self.targets, **settings}
+        gateway_settings = GatewaySettings(**values)
+        services = await self._stack.enter_async_context(open_service(gateway_settings))
+        address = await self._stack.enter_async_context(open_server(gateway_settings, services))
+        channel = await self._stack.enter_async_context(grpc.aio.insecure_channel(address))
+        return GatewayServiceStub(channel)
+
+
+@pytest.fixture
+async def gateway():
+    async with contextlib.AsyncExitStack() as stack:
+        yield GatewayUnderTest(stack)
