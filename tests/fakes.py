@@ -1,11 +1,19 @@
 """Stand-ins for collaborators, passed in by the tests. Servicers among them are served by a real server."""
 
 import asyncio
+import hashlib
+import re
 
-from services.common.errors import NotFound
-from zhiyin.common.v1 import explanation_pb2, product_pb2, write_pb2
+import numpy as np
+
+from services.common.errors import FailedPrecondition, NotFound, invalid
+from zhiyin.common.v1 import explanation_pb2, product_pb2, vector_pb2, write_pb2
+from zhiyin.encoder.v1 import encoder_service_pb2 as encoder_pb
+from zhiyin.encoder.v1.encoder_service_pb2_grpc import EncoderServiceServicer
 from zhiyin.feedback.v1 import feedback_service_pb2 as feedback_pb
 from zhiyin.feedback.v1.feedback_service_pb2_grpc import FeedbackServiceServicer
+from zhiyin.gateway.v1 import gateway_service_pb2 as gateway_pb
+from zhiyin.gateway.v1.gateway_service_pb2_grpc import GatewayServiceServicer
 from zhiyin.ranker.v1 import ranker_service_pb2 as ranker_pb
 from zhiyin.ranker.v1.ranker_service_pb2_grpc import RankerServiceServicer
 from zhiyin.retrieval.v1 import retrieval_service_pb2 as retrieval_pb
@@ -123,3 +131,196 @@ class FakeFeedback(FeedbackServiceServicer):
         self.impressions.extend(request.impressions)
         self.recorded.set()
         return feedback_pb.RecordImpressionsResponse(stored_count=len(request.impressions))
+
+
+# --- the gateway, for the command line ---
+
+
+class FakeGateway(GatewayServiceServicer):
+    """A gateway with one catalogue in memory. Search finds the products whose title holds the query."""
+
+    def __init__(self):
+        self.products = {}
+        self.failures = []
+        """Raised by the next calls, one each."""
+        self.calls = []
+        self.traces = []
+        """`traceparent` of each call, empty where there was none."""
+        self.batches = []
+        """Ids of each UpsertProducts that was accepted."""
+        self.wait_until = []
+        self.in_flight = 0
+        self.most_in_flight = 0
+        self.seconds = 0.0
+        """Time that each write takes."""
+        self.degradations = []
+
+    async def UpsertProducts(self, request, context):
+        self._begin("UpsertProducts", context)
+        ids = [product.id for product in request.products]
+        if len(set(ids)) < len(ids) or len(ids) > 500:
+            raise invalid("products", "1 to 500 products, each id at most once")
+        self.in_flight += 1
+        self.most_in_flight = max(self.most_in_flight, self.in_flight)
+        await asyncio.sleep(self.seconds)
+        self.in_flight -= 1
+        self.batches.append(ids)
+        self.wait_until.append(request.wait_until)
+        return gateway_pb.UpsertProductsResponse(
+            results=[self._write(product) for product in request.products], degradations=self.degradations
+        )
+
+    async def DeleteProducts(self, request, context):
+        self._begin("DeleteProducts", context)
+        results = []
+        for product_id in request.product_ids:
+            known = self.products.pop(product_id, None) is not None
+            outcome = write_pb2.WRITE_OUTCOME_DELETED if known else write_pb2.WRITE_OUTCOME_NOT_FOUND
+            results.append(write_pb2.ProductWriteResult(product_id=product_id, outcome=outcome))
+        return gateway_pb.DeleteProductsResponse(results=results)
+
+    async def GetProduct(self, request, context):
+        self._begin("GetProduct", context)
+        if request.product_id not in self.products:
+            raise NotFound("there is no such product", reason="PRODUCT_NOT_FOUND")
+        return gateway_pb.GetProductResponse(product=self.products[request.product_id])
+
+    async def Search(self, request, context):
+        self._begin("Search", context)
+        self.last_search = request
+        found = sorted((p for p in self.products.values() if request.query in p.title.lower()), key=lambda p: p.id)
+        start = int(request.page_token or 0)
+        end = start + (request.page_size or 20)
+        return gateway_pb.SearchResponse(
+            results=[self._result(i, p) for i, p in enumerate(found[start:end], start=start + 1)],
+            next_page_token=str(end) if end < len(found) else "",
+            attribution_token="attribution-token-of-this-list",
+            total_size=len(found),
+            policy="default@1a2b3c4d5e6f",
+            degradations=self.degradations,
+        )
+
+    def _begin(self, name, context):
+        self.calls.append(name)
+        self.traces.append(dict(context.invocation_metadata()).get("traceparent", ""))
+        if self.failures:
+            raise self.failures.pop(0)
+
+    def _write(self, product):
+        result = write_pb2.ProductWriteResult(product_id=product.id)
+        if not product.title:
+            result.outcome = write_pb2.WRITE_OUTCOME_REJECTED
+            result.violations.add(field="title", reason="REQUIRED", description="is required")
+            return result
+        before = self.products.get(product.id)
+        if before is None:
+            result.outcome = write_pb2.WRITE_OUTCOME_CREATED
+        else:
+            same = before == product
+            result.outcome = write_pb2.WRITE_OUTCOME_UNCHANGED if same else write_pb2.WRITE_OUTCOME_UPDATED
+        self.products[product.id] = product
+        return result
+
+    def _result(self, position, product):
+        result = gateway_pb.SearchResult(position=position, score=1 / position)
+        result.product.id = product.id
+        result.product.title = product.title
+        result.product.brand = product.brand
+        result.product.categories.extend(product.categories)
+        if product.offers:
+            result.product.offer.CopyFrom(product.offers[0])
+        result.explanation.scorer = "formula"
+        result.explanation.factors.add(name="cosine", value=0.85, role=explanation_pb2.FACTOR_ROLE_INPUT)
+        result.explanation.factors.add(name="similarity", value=0.5, role=explanation_pb2.FACTOR_ROLE_TERM)
+        result.explanation.factors.add(name="lexical", value=0.25, role=explanation_pb2.FACTOR_ROLE_TERM)
+        result.explanation.factors.add(name="sales", value=1.2, role=explanation_pb2.FACTOR_ROLE_MULTIPLIER)
+        return result
+
+
+# --- feedback's store ---
+
+
+class FakeImpressions:
+    """Keeps impressions in memory; can be away."""
+
+    def __init__(self):
+        self.records = {}
+        self.error = None
+
+    async def add(self, catalog, records):
+        if self.error is not None:
+            raise self.error
+        new = {(catalog, record.impression.impression_id): record for record in records}
+        before = len(self.records)
+        self.records = new | self.records
+        return len(self.records) - before
+
+    async def has_seen(self, catalog, visitor):
+        if self.error is not None:
+            raise self.error
+        return any(key[0] == catalog and record.visitor == visitor for key, record in self.records.items())
+
+
+# --- the encoder, for retrieval ---
+
+
+class FakeEncoder(EncoderServiceServicer):
+    """Texts that share words have similar vectors; like a real model's, all of them share one large direction.
+
+    Words of `same` mean the same: {"milch": "milk"} makes it cross-lingual.
+    """
+
+    DIMS = 64
+
+    def __init__(self):
+        self.revision = "fake-1"
+        self.same = {}
+        self.refused = set()
+        """A call that holds one of these texts' first words is INVALID_ARGUMENT."""
+        self.error = None
+        self.hang = False
+        self.requests = []
+        self.mean = np.full(self.DIMS, 0.9 / np.sqrt(self.DIMS), np.float32)
+
+    @property
+    def documents(self):
+        """Texts of all products that were encoded, in order."""
+        return [t for r in self.requests if r.purpose == encoder_pb.PURPOSE_DOCUMENT for t in r.texts]
+
+    async def EncodeTexts(self, request, context):
+        if self.hang:
+            await asyncio.Event().wait()
+        if self.error is not None:
+            raise self.error
+        if request.model_revision not in ("", self.revision):
+            raise FailedPrecondition("another model is loaded", reason="MODEL_NOT_LOADED")
+        if any(text.split(".")[0] in self.refused for text in request.texts):
+            raise invalid("texts", "refused")
+        self.requests.append(request)
+        half = request.vector_type == vector_pb2.VECTOR_TYPE_FLOAT16
+        rows = np.stack([self.vector(text) for text in request.texts]).astype("<f2" if half else "<f4")
+        reply = encoder_pb.EncodeTextsResponse(encodings=[encoder_pb.TextEncoding(token_count=1) for _ in request.texts])
+        reply.vectors.data, reply.vectors.type, reply.vectors.dims = rows.tobytes(), request.vector_type, self.DIMS
+        self._name(reply.usage.model)
+        reply.usage.tokens = len(request.texts)
+        return reply
+
+    async def GetModel(self, request, context):
+        if self.error is not None:
+            raise self.error
+        reply = encoder_pb.GetModelResponse(normalised=True)
+        self._name(reply.model)
+        reply.mean_vector.data, reply.mean_vector.dims = self.mean.tobytes(), self.DIMS
+        return reply
+
+    def vector(self, text):
+        vector = np.zeros(self.DIMS)
+        for word in re.findall(r"\w+", text.lower()):
+            digest = hashlib.sha256(self.same.get(word, word).encode()).digest()
+            vector += np.random.default_rng(digest[0] + 256 * digest[1]).standard_normal(self.DIMS)
+        norm = np.linalg.norm(vector)
+        vector = self.mean + (0.4 * vector / norm if norm else 0)
+        return (vector / np.linalg.norm(vector)).astype(np.float32)
+
+    def _name(self, model):
+        model.name, model.revision, model.dims = "fake", self.revision, self.DIMS

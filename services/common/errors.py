@@ -16,6 +16,11 @@ limits, never the value that a shopper sent.
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Final
+
+MAX_VIOLATIONS: Final = 16
+"""Violations that one error carries: they travel in HTTP/2 trailers, which gRPC limits to 8 KiB."""
+_IN_MESSAGE: Final = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,9 +67,12 @@ class InvalidArgument(ServiceError):
     reason = "INVALID_ARGUMENT"
 
     def __init__(self, violations: Sequence[Violation], *, reason: str | None = None) -> None:
-        message = "; ".join(f"{v.field}: {v.description}" for v in violations)
-        super().__init__(message, reason=reason)
-        self.violations = tuple(violations)
+        """Keeps the first `MAX_VIOLATIONS`; the message tells how many there were."""
+        shown, hidden = violations[:_IN_MESSAGE], len(violations) - _IN_MESSAGE
+        parts = [f"{v.field}: {v.description}" for v in shown]
+        parts += [f"and {hidden} more"] if hidden > 0 else []
+        super().__init__("; ".join(parts), reason=reason)
+        self.violations = tuple(violations[:MAX_VIOLATIONS])
 
 
 class NotFound(ServiceError):

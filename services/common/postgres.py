@@ -10,11 +10,14 @@ from asyncpg.pool import PoolConnectionProxy
 from pydantic import Field, SecretStr
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
-from services.common.deadlines import budget
+from services.common.deadlines import budget, time_left
 from services.common.errors import Unavailable
 from services.common.settings import Count, Seconds
 
 Connection: TypeAlias = "PoolConnectionProxy[asyncpg.Record]"
+
+_ANSWER_SHARE: Final = 0.1
+"""Share of the caller's time that is kept to tell it that the database did not answer."""
 
 _AWAY: Final = (
     asyncpg.PostgresConnectionError,
@@ -65,14 +68,19 @@ class Database:
     async def connection(self) -> AsyncIterator[Connection]:
         """A connection for one short piece of work.
 
+        Shortly before the caller's deadline the connection is cut off, whatever it waits for: a server that has stopped
+        answering (a frozen process, a lost network) would hold even the rollback for as long as a statement may take.
+
         Raises:
-            Unavailable: none was free or could be opened in time, or it broke while in use.
+            Unavailable: none was free or could be opened in time, or it broke or was cut off while in use; whether a
+                write took place is then not known.
             DeadlineExceeded: the caller's time was over before.
         """
-        seconds = budget(self._acquire_seconds)
+        seconds = budget(self._acquire_seconds, (time_left() or 0.0) * _ANSWER_SHARE)
         with _translated():
             async with self._pool.acquire(timeout=seconds) as connection:
-                yield connection
+                with _cut_off(connection):
+                    yield connection
 
     @asynccontextmanager
     async def transaction(self) -> AsyncIterator[Connection]:
@@ -103,6 +111,19 @@ async def open_database(settings: DatabaseSettings) -> AsyncIterator[Database]:
                 await pool.close()
         except (TimeoutError, *_AWAY):
             pool.terminate()
+
+
+@contextmanager
+def _cut_off(connection: Connection) -> Iterator[None]:
+    left = time_left()
+    if left is None:
+        yield
+        return
+    timer = asyncio.get_running_loop().call_later(left * (1.0 - _ANSWER_SHARE), connection.terminate)
+    try:
+        yield
+    finally:
+        timer.cancel()
 
 
 @contextmanager

@@ -75,3 +75,13 @@ async def test_a_mistake_in_sql_is_not_taken_for_a_database_that_is_away(databas
         with pytest.raises(asyncpg.UndefinedTableError):
             async with database.connection() as connection:
                 await connection.execute("SELECT * FROM nowhere")
+
+
+async def test_a_database_that_stops_answering_in_a_transaction_is_unavailable_before_the_deadline(database_url):
+    settings = DatabaseSettings(database_url=database_url, database_statement_seconds=60)
+    async with open_database(settings) as database:
+        with deadline_after(0.5), pytest.raises(Unavailable):
+            async with asyncio.timeout(0.5), database.transaction() as connection:
+                await connection.execute("SELECT pg_sleep(60)")
+        async with database.connection() as connection:
+            assert await connection.fetchval("SELECT 1") == 1

@@ -247,3 +247,21 @@ async def test_sigterm_drains_closes_and_ends_with_status_zero():
     process.send_signal(signal.SIGTERM)
     assert await asyncio.wait_for(process.stdout.readline(), 20) == b"closed\n"
     assert await asyncio.wait_for(process.wait(), 20) == 0
+
+
+async def test_a_request_with_thousands_of_faults_is_still_told_about_the_first_ones(serve):
+    async def refuse():
+        raise errors.InvalidArgument(
+            [
+                errors.Violation(f"products[{n}].title", "must be at most 1000 characters" * 3, "TOO_LONG")
+                for n in range(5000)
+            ]
+        )
+
+    async with serve(refuse) as (_, channel, _):
+        with pytest.raises(grpc.aio.AioRpcError) as caught:
+            await rpc.EncoderServiceStub(channel).GetModel(pb.GetModelRequest(), timeout=5)
+    told = refusal(caught.value)
+    assert told.code is grpc.StatusCode.INVALID_ARGUMENT
+    assert list(told.fields) == [f"products[{n}].title" for n in range(errors.MAX_VIOLATIONS)]
+    assert told.message.endswith("and 4997 more")

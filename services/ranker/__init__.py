@@ -1,0 +1,1 @@
+"""Everything that decides the order of what is shown."""
