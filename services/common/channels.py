@@ -130,7 +130,7 @@ class Peer:
 
 @asynccontextmanager
 async def open_peer(name: str, target: str, settings: TransportSettings) -> AsyncIterator[Peer]:
-    """A peer by its short name (`encoder`) and gRPC target (`dns:///encoder:50051`). Connects when first called."""
+    """A peer by its short name (`encoder`) and gRPC target (`dns:///encoder:50051`)."""
     credentials = channel_credentials(settings)
     options = _options(settings)
     channel = (
@@ -138,6 +138,8 @@ async def open_peer(name: str, target: str, settings: TransportSettings) -> Asyn
         if credentials is None
         else grpc.aio.secure_channel(target, credentials, options=options)
     )
+    # Begins to connect now: the first caller may have less time than that takes.
+    channel.get_state(try_to_connect=True)
     try:
         yield Peer(name, target, channel)
     finally:

@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
-from typing import Final, TypeAlias
+from typing import Any, Final, TypeAlias
 
 import asyncpg
 from asyncpg.pool import PoolConnectionProxy
@@ -18,6 +18,8 @@ Connection: TypeAlias = "PoolConnectionProxy[asyncpg.Record]"
 
 _ANSWER_SHARE: Final = 0.1
 """Share of the caller's time that is kept to tell it that the database did not answer."""
+
+_CLOSE_SECONDS: Final = 2.0
 
 _AWAY: Final = (
     asyncpg.PostgresConnectionError,
@@ -63,6 +65,7 @@ class Database:
     def __init__(self, pool: "asyncpg.Pool[asyncpg.Record]", acquire_seconds: float) -> None:
         self._pool = pool
         self._acquire_seconds = acquire_seconds
+        self._acquisitions: set[asyncio.Task[Any]] = set()
 
     @asynccontextmanager
     async def connection(self) -> AsyncIterator[Connection]:
@@ -78,9 +81,47 @@ class Database:
         """
         seconds = budget(self._acquire_seconds, (time_left() or 0.0) * _ANSWER_SHARE)
         with _translated():
-            async with self._pool.acquire(timeout=seconds) as connection:
+            connection = await self._acquire(seconds)
+            try:
                 with _cut_off(connection):
                     yield connection
+            finally:
+                await self._pool.release(connection)
+
+    async def _acquire(self, seconds: float) -> Connection:
+        """Waits `seconds`; a connection that comes later joins the pool, where the next call finds it.
+
+        Opening one takes longer than some callers wait. Given up each time, it would never be there.
+        """
+        task = asyncio.create_task(self._open())
+        self._acquisitions.add(task)
+        task.add_done_callback(self._acquisitions.discard)
+        try:
+            return await asyncio.wait_for(asyncio.shield(task), seconds)
+        except (TimeoutError, asyncio.CancelledError):
+            task.add_done_callback(self._put_back)
+            raise
+
+    async def _open(self) -> Connection:
+        return await self._pool.acquire(timeout=self._acquire_seconds)
+
+    def _put_back(self, task: "asyncio.Task[Connection]") -> None:
+        if not task.cancelled() and task.exception() is None:
+            release = asyncio.create_task(self._pool.release(task.result()))
+            self._acquisitions.add(release)
+            release.add_done_callback(self._acquisitions.discard)
+
+    def warm_up(self) -> None:
+        """Begins to open a connection, so that the first caller finds one."""
+        task = asyncio.create_task(self._open())
+        self._acquisitions.add(task)
+        task.add_done_callback(self._acquisitions.discard)
+        task.add_done_callback(self._put_back)
+
+    async def settle(self) -> None:
+        """Waits for connections that nobody waits for any more; bounded by the time that opening one may take."""
+        while self._acquisitions:
+            await asyncio.wait(self._acquisitions)
 
     @asynccontextmanager
     async def transaction(self) -> AsyncIterator[Connection]:
@@ -96,7 +137,7 @@ async def open_database(settings: DatabaseSettings) -> AsyncIterator[Database]:
         settings.database_url.get_secret_value(),
         min_size=0,
         max_size=settings.database_pool_size,
-        max_inactive_connection_lifetime=60.0,
+        max_inactive_connection_lifetime=600.0,
         timeout=settings.database_connect_seconds,
         command_timeout=settings.database_statement_seconds,
         statement_cache_size=settings.database_statement_cache,
@@ -104,10 +145,13 @@ async def open_database(settings: DatabaseSettings) -> AsyncIterator[Database]:
     )
     await pool
     try:
-        yield Database(pool, settings.database_acquire_seconds)
+        database = Database(pool, settings.database_acquire_seconds)
+        database.warm_up()
+        yield database
     finally:
+        await database.settle()
         try:
-            async with asyncio.timeout(2.0):
+            async with asyncio.timeout(_CLOSE_SECONDS):
                 await pool.close()
         except (TimeoutError, *_AWAY):
             pool.terminate()

@@ -26,6 +26,18 @@ async def test_the_callers_deadline_bounds_the_wait_for_a_connection(database_ur
                 pass
 
 
+async def test_a_caller_too_hasty_for_a_new_connection_leaves_it_to_the_next_one(database_url):
+    async with open_database(DatabaseSettings(database_url=database_url)) as database:
+        async with asyncio.timeout(10):
+            while True:
+                try:
+                    with deadline_after(0.002):
+                        async with database.connection():
+                            return
+                except (Unavailable, DeadlineExceeded):
+                    await asyncio.sleep(0.05)
+
+
 async def test_a_database_that_is_away_does_not_hinder_the_start_and_is_found_when_it_is_back():
     settings = DatabaseSettings(database_url="postgresql://nobody:x@127.0.0.1:1/none")
     async with open_database(settings) as database:
