@@ -231,6 +231,7 @@ class FakeGateway(GatewayServiceServicer):
             result.product.offer.CopyFrom(product.offers[0])
         result.explanation.scorer = "formula"
         result.explanation.factors.add(name="cosine", value=0.85, role=explanation_pb2.FACTOR_ROLE_INPUT)
+        result.explanation.factors.add(name="rating", value=float("nan"), role=explanation_pb2.FACTOR_ROLE_INPUT)
         result.explanation.factors.add(name="similarity", value=0.5, role=explanation_pb2.FACTOR_ROLE_TERM)
         result.explanation.factors.add(name="lexical", value=0.25, role=explanation_pb2.FACTOR_ROLE_TERM)
         result.explanation.factors.add(name="sales", value=1.2, role=explanation_pb2.FACTOR_ROLE_MULTIPLIER)
@@ -299,7 +300,8 @@ class FakeEncoder(EncoderServiceServicer):
         self.requests.append(request)
         half = request.vector_type == vector_pb2.VECTOR_TYPE_FLOAT16
         rows = np.stack([self.vector(text) for text in request.texts]).astype("<f2" if half else "<f4")
-        reply = encoder_pb.EncodeTextsResponse(encodings=[encoder_pb.TextEncoding(token_count=1) for _ in request.texts])
+        reply = encoder_pb.EncodeTextsResponse()
+        reply.encodings.extend(encoder_pb.TextEncoding(token_count=1) for _ in request.texts)
         reply.vectors.data, reply.vectors.type, reply.vectors.dims = rows.tobytes(), request.vector_type, self.DIMS
         self._name(reply.usage.model)
         reply.usage.tokens = len(request.texts)

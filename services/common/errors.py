@@ -7,6 +7,7 @@ ServiceError
 ├── Aborted              somebody else changed the thing meanwhile
 ├── ResourceExhausted    too much at once; repeat after `retry_after`
 ├── Unavailable          a part is away; repeat after `retry_after`
+│   └── PeerTimeout      it is there, but slower than it may be
 ├── DeadlineExceeded     the caller's time was over
 └── Internal             our fault; the caller learns only the request id
 
@@ -103,6 +104,12 @@ class Unavailable(ServiceError):
     """A part that the call cannot do without is away."""
 
     reason = "UNAVAILABLE"
+
+
+class PeerTimeout(Unavailable):
+    """A peer did not answer in the time that it was given; it is there, but too slow."""
+
+    reason = "PEER_TIMEOUT"
 
 
 class DeadlineExceeded(ServiceError):

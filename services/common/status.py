@@ -36,7 +36,7 @@ Metadata = tuple[tuple[str, str | bytes], ...]
 
 def code_of(error: errors.ServiceError) -> grpc.StatusCode:
     """The gRPC code of an error."""
-    return _CODES[type(error)]
+    return next(_CODES[kind] for kind in type(error).__mro__ if kind in _CODES)
 
 
 def trailing_metadata(error: errors.ServiceError) -> Metadata:
@@ -62,9 +62,16 @@ def from_rpc_error(exc: grpc.aio.AioRpcError, peer: str) -> errors.ServiceError:
 
     Reason, metadata and field violations that the peer gave are kept. A code outside the tree (UNKNOWN, UNIMPLEMENTED,
     DATA_LOSS, ...) is a fault between our own parts, hence Internal. CANCELLED from a peer means that it is going
-    away.
+    away, and DEADLINE_EXCEEDED that it is slower than it may be: for our own caller both are a part that is away.
     """
     code = exc.code()
+    if code is grpc.StatusCode.DEADLINE_EXCEEDED:
+        return errors.PeerTimeout(
+            f"{peer} did not answer in time",
+            reason=f"{peer.upper()}_TIMEOUT",
+            metadata={"peer": peer},
+            retry_after=_RECONNECT_SECONDS,
+        )
     if code is grpc.StatusCode.CANCELLED:
         code = grpc.StatusCode.UNAVAILABLE
     error_type = _TYPES.get(code, errors.Internal)

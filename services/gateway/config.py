@@ -20,7 +20,7 @@ class GatewaySettings(ServiceSettings, SigningSettings):
     )
     ranker_seconds: Seconds = Field(0.300, description="Longest wait for the ranker; then retrieval's order is kept.")
     reply_reserve_seconds: Seconds = Field(
-        0.020, description="Part of the caller's time that is kept back to rank and to assemble the reply."
+        0.050, description="Part of the caller's time that is kept back to rank and to assemble the reply."
     )
 
     max_query_characters: Count = Field(5000, description="Longest query, in characters.")

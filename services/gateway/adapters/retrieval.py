@@ -4,7 +4,6 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from services.common.channels import Peer
-from services.common.errors import DeadlineExceeded, Unavailable
 from services.gateway.search import Candidates, SearchQuery
 from zhiyin.gateway.v1 import gateway_service_pb2 as api
 from zhiyin.retrieval.v1 import retrieval_service_pb2 as pb
@@ -35,10 +34,7 @@ class RetrievalClient:
         request = pb.SearchCandidatesRequest(
             catalog=query.catalog, query=query.text, filter=query.filter, region=query.region, limit=self._max_places
         )
-        try:
-            reply = await self._search(request, at_most=_LONGEST, reserve=self._reserve)
-        except DeadlineExceeded as exc:
-            raise _unavailable() from exc
+        reply = await self._search(request, at_most=_LONGEST, reserve=self._reserve)
         return Candidates(
             [found.candidate.product_id for found in reply.found],
             [found.candidate for found in reply.found],
@@ -50,10 +46,7 @@ class RetrievalClient:
     async def summaries(self, catalog: str, region: str, product_ids: Sequence[str]) -> Mapping[str, Any]:
         """What results show of products, by id."""
         request = pb.GetSummariesRequest(catalog=catalog, region=region, product_ids=product_ids)
-        try:
-            reply = await self._summaries(request, at_most=_LONGEST, reserve=self._reserve)
-        except DeadlineExceeded as exc:
-            raise _unavailable() from exc
+        reply = await self._summaries(request, at_most=_LONGEST, reserve=self._reserve)
         return {summary.id: summary for summary in reply.summaries}
 
     async def upsert_products(self, request: api.UpsertProductsRequest) -> api.UpsertProductsResponse:
@@ -78,13 +71,13 @@ class RetrievalClient:
 
     async def get_product(self, request: api.GetProductRequest) -> api.GetProductResponse:
         """Hands an id through."""
-        reply = await self._get(pb.GetProductRequest(catalog=request.catalog, product_id=request.product_id))
+        reply = await self._get(
+            pb.GetProductRequest(catalog=request.catalog, product_id=request.product_id),
+            at_most=_LONGEST,
+            reserve=self._reserve,
+        )
         return api.GetProductResponse(product=reply.product)
 
 
 _LONGEST = 120.0
 """Seconds; the caller's own deadline is always shorter."""
-
-
-def _unavailable() -> Unavailable:
-    return Unavailable("no candidates within the caller's time", reason="RETRIEVAL_TIMEOUT", retry_after=1.0)

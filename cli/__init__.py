@@ -1,0 +1,1 @@
+"""The `zhiyin` command: the one-machine stack, import, search and traces for people at a terminal."""

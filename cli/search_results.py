@@ -1,0 +1,139 @@
+"""Pages of results: fetched, and shown to people or as JSON."""
+
+import math
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Any, Final
+
+from google.protobuf.json_format import MessageToDict
+from google.type.money_pb2 import Money
+from rich.table import Table
+from rich.text import Text
+
+from cli.gateway import Gateway, new_trace
+from cli.output import NOTES, RESULTS, plain
+from zhiyin.common.v1.degradation_pb2 import Degradation, DegradationKind
+from zhiyin.common.v1.explanation_pb2 import Explanation, FactorRole
+from zhiyin.gateway.v1 import gateway_service_pb2 as pb
+
+SHOWN_TOKEN: Final = 12
+_WITHOUT: Final = {
+    DegradationKind.DEGRADATION_KIND_LEXICAL_ONLY: "found by words only",
+    DegradationKind.DEGRADATION_KIND_SEMANTIC_ONLY: "found by meaning only",
+    DegradationKind.DEGRADATION_KIND_NOT_RANKED: "in retrieval's order, not ranked",
+    DegradationKind.DEGRADATION_KIND_NOT_PERSONALISED: "not personalised",
+    DegradationKind.DEGRADATION_KIND_SCORES_INCOMPLETE: "some scores are missing",
+    DegradationKind.DEGRADATION_KIND_NOT_YET_SEARCHABLE: "not yet searchable",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """One page of results, and how it came about."""
+
+    response: pb.SearchResponse
+    trace_id: str
+    seconds: float
+    """From call to reply, as the command saw it."""
+
+
+async def pages_of(gateway: Gateway, request: pb.SearchRequest, count: int) -> list[Page]:
+    """The first `count` pages, or as many as there are. Each is a trace of its own.
+
+    Raises:
+        ServiceError: the gateway refused, or was not reached.
+    """
+    found: list[Page] = []
+    while len(found) < count:
+        with new_trace() as trace_id:
+            started = time.perf_counter()
+            response = await gateway.search(request)
+            found.append(Page(response, trace_id, time.perf_counter() - started))
+        if not response.next_page_token:
+            break
+        request.page_token = response.next_page_token
+    return found
+
+
+def page_json(page: Page) -> dict[str, Any]:
+    """The reply in its proto JSON form with field names of the proto, and the trace id and milliseconds beside it."""
+    reply = MessageToDict(page.response, preserving_proto_field_name=True, always_print_fields_with_no_presence=True)
+    return {"trace_id": page.trace_id, "milliseconds": round(page.seconds * 1000, 2), **reply}
+
+
+def show_pages(pages: Sequence[Page], *, explain: bool) -> None:
+    """Results of all pages in one table, and below it what else the replies say."""
+    results = [result for page in pages for result in page.response.results]
+    if results:
+        RESULTS.print(_table(results))
+    else:
+        RESULTS.print("nothing found")
+    for result in results if explain else ():
+        RESULTS.print(plain(f"{result.position} ", "bold"), formula(result.explanation), soft_wrap=True)
+    for page in pages:
+        RESULTS.print(_footer(page), soft_wrap=True)
+        for degradation in page.response.degradations:
+            NOTES.print(_degraded(degradation), soft_wrap=True)
+    if pages[-1].response.next_page_token:
+        RESULTS.print(
+            plain("there are more: --pages N, or --next with the next_page_token of --json", "dim"), soft_wrap=True
+        )
+
+
+def _table(results: Sequence[pb.SearchResult]) -> Table:
+    table = Table(header_style="bold")
+    table.add_column("#", justify="right")
+    table.add_column("title", ratio=3)
+    table.add_column("brand")
+    table.add_column("category", ratio=2)
+    table.add_column("price", justify="right", no_wrap=True)
+    table.add_column("score", justify="right", no_wrap=True)
+    for result in results:
+        product = result.product
+        table.add_row(
+            str(result.position),
+            plain(product.title),
+            plain(product.brand),
+            plain(next(iter(product.categories), "")),
+            amount(product.offer.price) if product.offer.HasField("price") else "",
+            f"{result.score:.4f}",
+        )
+    return table
+
+
+def amount(money: Money) -> Text:
+    """`12.90 USD`."""
+    value = Decimal(money.units) + Decimal(money.nanos).scaleb(-9)
+    digits = max(2, -int(value.normalize().as_tuple().exponent))
+    return plain(f"{value:.{digits}f} {money.currency_code}")
+
+
+def formula(explanation: Explanation) -> Text:
+    """A score as the sum of its terms times its multipliers, and the inputs that are shown beside it."""
+    terms = " + ".join(_factors(explanation, FactorRole.FACTOR_ROLE_TERM)) or "0"
+    multipliers = [f" × {factor}" for factor in _factors(explanation, FactorRole.FACTOR_ROLE_MULTIPLIER)]
+    inputs = ", ".join(_factors(explanation, FactorRole.FACTOR_ROLE_INPUT))
+    text = plain(f"{explanation.scorer}: ({terms}){''.join(multipliers)}", "cyan")
+    return text.append("\n    ").append_text(plain(inputs, "dim")) if inputs else text
+
+
+def _factors(explanation: Explanation, role: "FactorRole.ValueType") -> Iterator[str]:
+    for factor in explanation.factors:
+        # NaN is an input that is not known.
+        if factor.role == role and not math.isnan(factor.value):
+            yield f"{factor.name} {factor.value:.4g}"
+
+
+def _footer(page: Page) -> Text:
+    reply = page.response
+    shown = f"{len(reply.results)} of {reply.total_size} places in {page.seconds * 1000:.1f} ms"
+    policy = f" · policy {reply.policy}" if reply.policy else ""
+    token = f" · attribution {reply.attribution_token[:SHOWN_TOKEN]}…" if reply.attribution_token else ""
+    return plain(f"{shown}{policy}{token} · trace {page.trace_id}", "dim")
+
+
+def _degraded(degradation: Degradation) -> Text:
+    what = _WITHOUT.get(degradation.kind, "a part is missing")
+    return plain(f"degraded: {what} ({degradation.component}: {degradation.reason})", "yellow")

@@ -1,0 +1,1 @@
+"""The one-machine stack: real parts, started as processes of our own."""

@@ -1,0 +1,1 @@
+"""Where the encoder meets torch, tokenizers, transformers and the model's files."""

@@ -1,0 +1,1 @@
+"""The catalogue, its index, and candidates for a query."""

@@ -1,0 +1,1 @@
+"""What retrieval talks to: Postgres, Qdrant, the encoder, OpenTelemetry."""

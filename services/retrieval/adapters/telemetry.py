@@ -1,0 +1,93 @@
+"""What the indexer does, as traces, metrics and logs."""
+
+import asyncio
+import logging
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from typing import Final
+
+from opentelemetry import context, metrics, propagate, trace
+from opentelemetry.trace import Link, SpanKind
+
+from services.common.errors import ServiceError
+from services.retrieval.adapters.outbox import PostgresOutbox
+from services.retrieval.indexing import BatchReport, PendingChange
+
+logger = logging.getLogger(__name__)
+_MAX_LINKS: Final = 16
+_LOOK_SECONDS: Final = 5.0
+
+
+class IndexingTelemetry:
+    """A PassObserver and an IndexingMeter."""
+
+    def __init__(self) -> None:
+        meter = metrics.get_meter(__name__)
+        self._tracer = trace.get_tracer(__name__)
+        self._products = meter.create_counter("zhiyin.indexer.products", unit="{product}")
+        self._vectors = meter.create_counter("zhiyin.indexer.vectors", unit="{vector}")
+        self._waiting = meter.create_gauge("zhiyin.outbox.changes", unit="{change}")
+        self._age = meter.create_gauge("zhiyin.outbox.oldest", unit="s")
+
+    @contextmanager
+    def one_pass(self, changes: list[PendingChange]) -> Iterator[None]:
+        """A trace of its own, linked to the calls whose changes it carries."""
+        parents = dict.fromkeys(change.trace_parent for change in changes if change.trace_parent)
+        links = [Link(_span_context(parent)) for parent in list(parents)[:_MAX_LINKS]]
+        with self._tracer.start_as_current_span(
+            "index products", context.Context(), SpanKind.CONSUMER, links=links, record_exception=False
+        ):
+            yield
+
+    def finished(self, report: BatchReport) -> None:
+        """Counts of one pass."""
+        outcomes = {
+            "indexed": report.indexed,
+            "words_only": report.words_only,
+            "removed": report.removed,
+            "given_up": report.given_up,
+        }
+        for outcome, count in outcomes.items():
+            self._products.add(count, {"outcome": outcome})
+        self._vectors.add(report.encoded, {"source": "encoded"})
+        self._vectors.add(report.reused, {"source": "kept"})
+        trace.get_current_span().set_attributes(
+            {
+                "zhiyin.index.taken": report.taken,
+                "zhiyin.index.encoded": report.encoded,
+                **{f"zhiyin.index.{outcome}": count for outcome, count in outcomes.items()},
+            }
+        )
+
+    def gave_up(self, change: PendingChange, reason: str) -> None:
+        """The index refuses a product."""
+        logger.error(
+            "the index refuses a product",
+            extra={"catalog": change.catalog, "product_id": change.product_id, "reason": reason},
+        )
+
+    def text_refused(self, product_id: str) -> None:
+        """The encoder refuses a text."""
+        logger.error("the encoder refuses a product's text", extra={"product_id": product_id})
+
+    def part_away(self, part: str, error: ServiceError, seconds: float) -> None:
+        """A part is left alone."""
+        logger.warning(
+            "indexing goes on without a part",
+            extra={"part": part, "error": type(error).__name__, "reason": error.reason, "seconds": round(seconds, 3)},
+        )
+
+    async def watch(self, outbox: PostgresOutbox) -> None:
+        """Reports how much waits, and for how long, until cancelled."""
+        while True:
+            with suppress(ServiceError):
+                changes, seconds = await outbox.waiting()
+                self._waiting.set(changes)
+                self._age.set(seconds)
+            await asyncio.sleep(_LOOK_SECONDS)
+
+
+def _span_context(trace_parent: str) -> trace.SpanContext:
+    return trace.get_current_span(
+        propagate.extract({"traceparent": trace_parent}, context.Context())
+    ).get_span_context()

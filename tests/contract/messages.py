@@ -1,0 +1,102 @@
+"""Hypothesis strategies for any protobuf message: valid on the wire, as odd as the types allow."""
+
+from google.protobuf.descriptor import FieldDescriptor
+from google.protobuf.message_factory import GetMessageClass
+from hypothesis import strategies as st
+
+F = FieldDescriptor
+WORDS = st.sampled_from(
+    [
+        "",
+        " ",
+        "milk",
+        "牛奶",
+        "\x00",
+        "a" * 300,
+        "<b>x</b>",
+        "&amp;lt;",
+        "😀" * 50,
+        "default",
+        "../..",
+        "'; DROP",
+        "A > B",
+        "-1",
+    ]
+)
+TEXTS = st.one_of(WORDS, st.text(max_size=40))
+SMALL = st.sampled_from([0, 1, -1, 2, 20, 500, 2**31 - 1, -(2**31)])
+LARGE = st.one_of(SMALL, st.sampled_from([2**63 - 1, -(2**63)]))
+SCALARS = {
+    F.TYPE_STRING: TEXTS,
+    F.TYPE_BYTES: st.binary(max_size=40),
+    F.TYPE_BOOL: st.booleans(),
+    F.TYPE_DOUBLE: st.floats(),
+    F.TYPE_FLOAT: st.floats(width=32),
+    F.TYPE_INT32: SMALL,
+    F.TYPE_INT64: LARGE,
+    F.TYPE_UINT32: st.integers(0, 2**32 - 1),
+    F.TYPE_UINT64: st.integers(0, 2**64 - 1),
+    # Numbers that no value of the enum has are legal on the wire.
+    F.TYPE_ENUM: st.sampled_from([0, 1, 2, 3, 4, 5, 99, -7]),
+}
+
+
+def messages(message_class, depth=4):
+    """Messages of a class; fields are filled or left out at random."""
+    return _values(message_class.DESCRIPTOR, depth).map(lambda values: _build(message_class, values))
+
+
+def _values(descriptor, depth):
+    fields = {field.name: _field(field, depth) for field in descriptor.fields}
+    fields = {name: strategy for name, strategy in fields.items() if strategy is not None}
+    return st.fixed_dictionaries({}, optional=fields)
+
+
+def _field(field, depth):
+    if _is_map(field):
+        key, value = field.message_type.fields_by_name["key"], field.message_type.fields_by_name["value"]
+        return st.dictionaries(_single(key, depth), _single(value, depth - 1), max_size=2) if depth else None
+    single = _single(field, depth)
+    if single is None:
+        return None
+    return st.lists(single, max_size=3) if field.is_repeated else single
+
+
+def _single(field, depth):
+    if field.type == F.TYPE_MESSAGE:
+        return _values(field.message_type, depth - 1) if depth else None
+    return SCALARS[field.type]
+
+
+def _is_map(field):
+    return field.type == F.TYPE_MESSAGE and field.message_type.GetOptions().map_entry
+
+
+def _build(message_class, values):
+    message = message_class()
+    for name, value in values.items():
+        _set(message, message_class.DESCRIPTOR.fields_by_name[name], value)
+    return message
+
+
+def _set(message, field, value):
+    target = getattr(message, field.name)
+    if _is_map(field):
+        value_field = field.message_type.fields_by_name["value"]
+        for key, item in value.items():
+            if value_field.type == F.TYPE_MESSAGE:
+                target[key].CopyFrom(_build(GetMessageClass(value_field.message_type), item))
+            else:
+                target[key] = item
+    elif field.type == F.TYPE_MESSAGE:
+        built = [
+            _build(GetMessageClass(field.message_type), item) for item in (value if field.is_repeated else [value])
+        ]
+        if field.is_repeated:
+            target.extend(built)
+        else:
+            target.CopyFrom(built[0])
+    elif field.is_repeated:
+        target.extend(value)
+    else:
+        setattr(message, field.name, value)

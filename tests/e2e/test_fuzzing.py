@@ -1,0 +1,63 @@
+"""No bytes and no message, however odd, make a service answer INTERNAL or UNKNOWN, or take it down."""
+
+import grpc
+import pytest
+from grpc_health.v1 import health_pb2, health_pb2_grpc
+from hypothesis import HealthCheck, Phase, given, settings
+from hypothesis import strategies as st
+
+from tests.contract.messages import messages
+from tests.contract.services import methods, path, request_class
+
+FORBIDDEN = {
+    grpc.StatusCode.INTERNAL,
+    grpc.StatusCode.UNKNOWN,
+    grpc.StatusCode.UNIMPLEMENTED,
+    grpc.StatusCode.DATA_LOSS,
+}
+CAREFUL = {
+    "deadline": None,
+    "derandomize": True,
+    "phases": (Phase.generate, Phase.shrink),
+    "suppress_health_check": list(HealthCheck),
+}
+RPCS = pytest.mark.parametrize(("name", "method"), methods(), ids=lambda value: getattr(value, "name", value))
+
+
+def answer(stack, name, method, data):
+    """The status of a call with these bytes as request."""
+    with grpc.insecure_channel(stack.addresses[name]) as channel:
+        call = channel.unary_unary(path(method), request_serializer=bytes, response_deserializer=bytes)
+        try:
+            call(data, timeout=20)
+        except grpc.RpcError as error:
+            return error.code()
+    return grpc.StatusCode.OK
+
+
+def healthy(stack, name):
+    with grpc.insecure_channel(stack.addresses[name]) as channel:
+        reply = health_pb2_grpc.HealthStub(channel).Check(health_pb2.HealthCheckRequest(), timeout=10)
+    return reply.status == health_pb2.HealthCheckResponse.SERVING
+
+
+@RPCS
+def test_random_bytes(stack, name, method):
+    @settings(max_examples=25, **CAREFUL)
+    @given(st.binary(max_size=200))
+    def check(data):
+        assert answer(stack, name, method, data) not in FORBIDDEN
+
+    check()
+    assert healthy(stack, name)
+
+
+@RPCS
+def test_random_messages(stack, name, method):
+    @settings(max_examples=60, **CAREFUL)
+    @given(messages(request_class(method)))
+    def check(message):
+        assert answer(stack, name, method, message.SerializeToString()) not in FORBIDDEN
+
+    check()
+    assert healthy(stack, name)
