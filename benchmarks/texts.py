@@ -42,9 +42,11 @@ class Mix:
 
 def length_mixes(products: Sequence[Product]) -> tuple[Mix, ...]:
     """Queries, titles, descriptions, and a mixture, with about 7, 22 and 200 tokens a text, one in four Chinese."""
+    english, chinese = [_title(product) for product in products], _chinese_titles()
+    random.Random(SEED).shuffle(english)
     queries = search_queries(products, 320)
-    titles = _with_chinese([_title(product) for product in products], _chinese_titles(), 256)
-    descriptions = _with_chinese(_joined(titles, " ", 11), _joined(_chinese_titles(), "。", 11), 40)
+    titles = _with_chinese(english, chinese, 256)
+    descriptions = _with_chinese(_joined(english, ". ", 10), _joined(chinese, "。", 12), 40)
     mixed = [*queries[:64], *titles[:64], *descriptions[:12]]
     random.Random(SEED).shuffle(mixed)
     return (
@@ -85,12 +87,12 @@ def _with_chinese(english: Sequence[str], chinese: Sequence[str], count: int) ->
 
 
 def _title(product: Product) -> str:
-    return ". ".join([product.title, product.brand, *product.categories])
+    return ". ".join(filter(None, [product.title, product.brand, product.categories[0].rpartition(" > ")[2]]))
 
 
 def _chinese_titles() -> list[str]:
     goods = itertools.product(_QUALITIES, _GOODS, _PACKS)
-    titles = [f"{quality}{thing}{pack}，{thing}类商品，适合全家，每日配送到家" for quality, thing, pack in goods]
+    titles = [f"{quality}{thing}{pack}，{thing}类，每日配送" for quality, thing, pack in goods]
     random.Random(SEED + 1).shuffle(titles)
     return titles
 

@@ -11,6 +11,7 @@ from services.common.errors import ServiceError
 from services.retrieval.indexing import BatchIndexer, BatchReport, PendingChange
 from services.retrieval.pauses import Pause
 from services.retrieval.signals import IndexingSignals
+from services.retrieval.tasks import end
 
 logger = logging.getLogger(__name__)
 _RENEWALS: Final = 3
@@ -106,9 +107,7 @@ class Indexer:
                 if await self._acquired():
                     held_until = asked + self._rules.lease
         finally:
-            worker.cancel()
-            with suppress(asyncio.CancelledError):
-                await worker
+            await end(worker)
 
     async def _work(self) -> None:
         while True:

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Coroutine, Sequence
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager
 from typing import Any, Final
 
 from services.common.channels import Peer, open_peer
@@ -24,6 +24,7 @@ from services.retrieval.search import CandidateSearch, SearchRules
 from services.retrieval.servicer import RetrievalServicer
 from services.retrieval.signals import IndexingSignals
 from services.retrieval.summaries import Summaries
+from services.retrieval.tasks import end
 from services.retrieval.waiting import SearchableWait
 from zhiyin.retrieval.v1 import retrieval_service_pb2_grpc as rpc
 
@@ -111,6 +112,4 @@ async def _running(work: Coroutine[Any, Any, None]) -> AsyncIterator[None]:
     try:
         yield
     finally:
-        task.cancel()
-        with suppress(asyncio.CancelledError):
-            await task
+        await end(task)

@@ -40,6 +40,46 @@ SCALARS = {
     F.TYPE_ENUM: st.sampled_from([0, 1, 2, 3, 4, 5, 99, -7]),
 }
 
+PLAUSIBLE = {
+    "catalog": st.just("fuzzed"),
+    "id": st.sampled_from(["p1", "p2", "p3"]),
+    "product_id": st.sampled_from(["p1", "p2", "p3"]),
+    "product_ids": st.sampled_from(["p1", "p2", "p3"]),
+    "title": st.sampled_from(["milk", "牛奶", "<b>tea</b>"]),
+    "query": st.sampled_from(["milk", "牛奶"]),
+    "texts": st.sampled_from(["milk", "牛奶"]),
+    "purpose": st.sampled_from([1, 2]),
+    "visitor_id": st.just("v1"),
+    "attribution_id": st.just("a1"),
+    "impression_id": st.binary(min_size=16, max_size=16),
+    "surface": st.just(1),
+    "show_time": None,
+    "seconds": st.integers(1_600_000_000, 1_800_000_000),
+    "nanos": st.integers(0, 999_999_999),
+    "impressions": None,
+    "products": None,
+    "candidates": None,
+    "scores": None,
+    "dims": st.just(2),
+    "data": st.binary(min_size=8, max_size=8),
+    "limit": st.sampled_from([0, 1, 5]),
+    "score": st.floats(-1, 1),
+    "propensity": st.floats(0.01, 1),
+    "features": st.just(b""),
+    "feature_schema": st.just(0),
+    "position": st.integers(1, 3),
+    "policy": st.sampled_from(["", "default", "article"]),
+    "page_token": st.just(""),
+    "model_revision": st.just(""),
+    "cosine": st.floats(-1, 1),
+    "centred_cosine": st.floats(-1, 1),
+    "dot_product": st.floats(-1, 1),
+    "lexical": st.floats(0, 50),
+}
+"""Values of fields, by name, that a service accepts: without them nothing odd gets past the first check.
+
+None = a message that has to be there."""
+
 
 def messages(message_class, depth=4):
     """Messages of a class; fields are filled or left out at random."""
@@ -49,7 +89,8 @@ def messages(message_class, depth=4):
 def _values(descriptor, depth):
     fields = {field.name: _field(field, depth) for field in descriptor.fields}
     fields = {name: strategy for name, strategy in fields.items() if strategy is not None}
-    return st.fixed_dictionaries({}, optional=fields)
+    always = {name: fields.pop(name) for name in list(fields) if name in PLAUSIBLE}
+    return st.fixed_dictionaries(always, optional=fields)
 
 
 def _field(field, depth):
@@ -65,7 +106,11 @@ def _field(field, depth):
 def _single(field, depth):
     if field.type == F.TYPE_MESSAGE:
         return _values(field.message_type, depth - 1) if depth else None
-    return SCALARS[field.type]
+    odd = SCALARS[field.type]
+    if field.name not in PLAUSIBLE:
+        return odd
+    plausible = PLAUSIBLE[field.name]
+    return st.one_of(plausible, plausible, plausible, odd)
 
 
 def _is_map(field):

@@ -73,7 +73,11 @@ def make_tiny_bert(tmp_path_factory) -> Callable[..., Path]:
         }
         BertModel(BertConfig(**{**shape, **config})).save_pretrained(directory / "plain")
         PreTrainedTokenizerFast(
-            tokenizer_object=tokenizer, pad_token="[PAD]", unk_token="[UNK]", cls_token="[CLS]", sep_token="[SEP]",
+            tokenizer_object=tokenizer,
+            pad_token="[PAD]",
+            unk_token="[UNK]",
+            cls_token="[CLS]",
+            sep_token="[SEP]",
             model_max_length=40,
         ).save_pretrained(directory / "plain")
         stages = [

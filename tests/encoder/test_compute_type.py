@@ -36,7 +36,7 @@ def test_the_operators_choice_is_taken_even_if_slower():
 
 
 def test_the_operators_choice_is_refused_below_parity():
-    with pytest.raises(ComputeTypeError, match="less than 0.999"):
+    with pytest.raises(ComputeTypeError, match=r"less than 0\.999"):
         choose([EXACT, Measurement(BFLOAT16, 0.030, 0.998)], BFLOAT16)
 
 
