@@ -50,8 +50,8 @@ class Encoder:
     async def encode_documents(self, texts: Sequence[str], model: Model) -> Sequence[bytes]:
         """Vectors of product texts as float16, in the bulk lane.
 
-        Half precision moves a cosine by some 1e-5, three orders of magnitude below the differences that order
-        results, and halves what is sent and kept.
+        Half precision moves a raw cosine by 3e-5 at most and a centred one by 1e-4 (measured on 2,000 vectors of 384
+        elements), far below the differences that order results, and halves what is sent and kept.
         """
         request = pb.EncodeTextsRequest(
             texts=texts,
