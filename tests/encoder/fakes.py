@@ -31,13 +31,17 @@ class FakeModel:
         """Cleared = the next forward pass waits."""
         self.gate.set()
         self.broken = False
+        self.holding = 0
+        """Texts of the forward pass that waits at the gate."""
 
     def tokenise(self, texts: Sequence[str]) -> list[TokenisedText]:
         ids = [[_code(word) for word in text.split()] for text in texts]
         return [TokenisedText(words[: self.max_tokens], len(words) > self.max_tokens) for words in ids]
 
     def forward(self, batch: Sequence[Sequence[int]]) -> Vectors:
+        self.holding = len(batch)
         assert self.gate.wait(20)
+        self.holding = 0
         self.batches.append([tuple(ids) for ids in batch])
         if self.broken or any(_code(POISON) in ids for ids in batch):
             raise RuntimeError("the model chokes")

@@ -138,7 +138,7 @@ async def test_texts_that_wait_together_share_a_batch():
     async with running(model) as encoder:
         model.gate.clear()
         first = asyncio.create_task(encoder.encode(documents("first")))
-        await until(lambda: not encoder.queue_depth(Lane.INTERACTIVE).texts and not first.done())
+        await until(lambda: model.holding)
         rest = [asyncio.create_task(encoder.encode(documents(text))) for text in ("red shoe", "milk", "green tea")]
         await until(lambda: encoder.queue_depth(Lane.INTERACTIVE).texts == 3)
         model.gate.set()
@@ -151,7 +151,7 @@ async def test_a_text_that_the_model_chokes_on_fails_alone():
     async with running(model, observer) as encoder:
         model.gate.clear()
         first = asyncio.create_task(encoder.encode(documents("first")))
-        await until(lambda: not encoder.queue_depth(Lane.INTERACTIVE).texts and not first.done())
+        await until(lambda: model.holding)
         texts = ["red", "blue", POISON, "shoe", NOT_A_NUMBER, "milk", "tea"]
         calls = [asyncio.create_task(encoder.encode(documents(text))) for text in texts]
         await until(lambda: encoder.queue_depth(Lane.INTERACTIVE).texts == len(texts))
@@ -220,7 +220,7 @@ async def test_a_caller_that_leaves_is_dropped_from_the_queue():
     async with running(model, observer) as encoder:
         model.gate.clear()
         first = asyncio.create_task(encoder.encode(documents("first")))
-        await until(lambda: not encoder.queue_depth(Lane.INTERACTIVE).texts and not first.done())
+        await until(lambda: model.holding)
         leaving = asyncio.create_task(encoder.encode(documents("leaving", "too")))
         staying = asyncio.create_task(encoder.encode(documents("staying")))
         await until(lambda: encoder.queue_depth(Lane.INTERACTIVE).texts == 3)
@@ -239,7 +239,7 @@ async def test_time_that_is_over_ends_the_call_and_never_reaches_the_model():
     async with running(model) as encoder:
         model.gate.clear()
         first = asyncio.create_task(encoder.encode(documents("first")))
-        await until(lambda: not encoder.queue_depth(Lane.INTERACTIVE).texts and not first.done())
+        await until(lambda: model.holding)
         with pytest.raises(DeadlineExceeded), deadline_after(0.05):
             await encoder.encode(documents("late"))
         model.gate.set()
@@ -266,7 +266,7 @@ async def test_queue_and_compute_time_are_those_of_the_batches():
     async with running(model) as encoder:
         model.gate.clear()
         first = asyncio.create_task(encoder.encode(documents("first")))
-        await until(lambda: not encoder.queue_depth(Lane.INTERACTIVE).texts and not first.done())
+        await until(lambda: model.holding)
         second = asyncio.create_task(encoder.encode(documents("second")))
         await asyncio.sleep(0.1)
         model.gate.set()
@@ -297,7 +297,7 @@ async def test_health_fails_while_the_worker_hangs_and_comes_back_with_it():
     async with running(model, health_seconds=0.1) as encoder:
         model.gate.clear()
         stuck = asyncio.create_task(encoder.encode(queries("tea")))
-        await until(lambda: not encoder.queue_depth(Lane.INTERACTIVE).texts and not stuck.done())
+        await until(lambda: model.holding)
         assert not await encoder.is_healthy()
         model.gate.set()
         await stuck
@@ -317,8 +317,10 @@ async def test_health_does_not_fail_because_the_queue_is_full():
     model = FakeModel()
     async with running(model, queue_texts=2) as encoder:
         model.gate.clear()
-        calls = [asyncio.create_task(encoder.encode(queries("tea"))) for _ in range(3)]
-        await until(lambda: encoder.queue_depth(Lane.INTERACTIVE).texts >= 2)
+        calls = [asyncio.create_task(encoder.encode(queries("tea")))]
+        await until(lambda: model.holding)
+        calls += [asyncio.create_task(encoder.encode(queries("tea"))) for _ in range(2)]
+        await until(lambda: encoder.queue_depth(Lane.INTERACTIVE).texts == 2)
         health = asyncio.create_task(encoder.is_healthy())
         await until(lambda: encoder.queue_depth(Lane.INTERACTIVE).texts >= 3)
         model.gate.set()
