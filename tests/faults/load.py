@@ -86,8 +86,8 @@ async def under_load(stack, searchers=4):
                 await call()
                 await asyncio.sleep(pause)
 
-        workers = [asyncio.create_task(repeat(load.search, 0.05)) for _ in range(searchers)]
-        workers.append(asyncio.create_task(repeat(load.write, 0.1)))
+        workers = [asyncio.create_task(repeat(load.search, 0.1)) for _ in range(searchers)]
+        workers.append(asyncio.create_task(repeat(load.write, 0.2)))
         try:
             yield load
         finally:

@@ -65,9 +65,10 @@ Global___Candidate: _TypeAlias = Candidate  # noqa: Y015
 
 @_typing.final
 class LegScores(_message.Message):
-    """The score of every retrieval leg, raw. A score is absent only where its leg
-    did not run, which the reply then reports as a degradation: 0 means that the
-    leg ran and found nothing in common.
+    """The score of every retrieval leg, raw. A score is absent where its leg did not
+    run, which the reply then reports as a degradation, or where the product has
+    no vector yet (INDEX_STATE_WORDS_ONLY): 0 means that the leg ran and found
+    nothing in common.
     """
 
     DESCRIPTOR: _descriptor.Descriptor

@@ -134,7 +134,7 @@ class Impression(_message.Message):
     """Optional. Schema of `features`; 0 = none."""
     @_builtins.property
     def show_time(self) -> _timestamp_pb2.Timestamp:
-        """Required. When it was shown."""
+        """Required. When it was shown; 1970 to 2999."""
 
     @_builtins.property
     def products(self) -> _containers.RepeatedCompositeFieldContainer[Global___ShownProduct]:
@@ -174,7 +174,7 @@ class ShownProduct(_message.Message):
     product_id: _builtins.str
     """Required. Id of the product."""
     position: _builtins.int
-    """Required. Place, the first one is 1."""
+    """Required. Place, the first one is 1; rises from product to product."""
     score: _builtins.float
     """Score that put it there."""
     propensity: _builtins.float
