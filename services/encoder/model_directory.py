@@ -117,7 +117,9 @@ def _prompts(path: Path) -> tuple[str, str]:
     config = _json(path / "config_sentence_transformers.json", default={})
     prompts = config.get("prompts") or {}
     default = prompts.get(config.get("default_prompt_name") or "", "")
-    document = next((prompts[name] for name in _DOCUMENT_PROMPTS if name in prompts), default)
+    # sentence-transformers writes an empty "document" beside the "passage" of a model that has only that.
+    named = [prompts[name] for name in _DOCUMENT_PROMPTS if name in prompts]
+    document = next(filter(None, named), "" if named else default)
     return prompts.get("query", default), document
 
 

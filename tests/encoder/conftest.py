@@ -81,11 +81,11 @@ def make_tiny_bert(tmp_path_factory) -> Callable[..., Path]:
             model_max_length=40,
         ).save_pretrained(directory / "plain")
         stages = [
-            sentence_transformers.models.Transformer(str(directory / "plain")),
+            modules.Transformer(str(directory / "plain")),
             modules.Pooling(32, pooling_mode=pooling),
         ]
         if normalise:
-            stages.append(sentence_transformers.models.Normalize())
+            stages.append(modules.Normalize())
         model = sentence_transformers.SentenceTransformer(modules=stages, device="cpu", prompts=prompts)
         model.save(str(directory / "model"), create_model_card=False)
         return directory / "model"
