@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Final
 
 import numpy as np
+import transformers
 from numpy.typing import NDArray
 from sentence_transformers import SentenceTransformer
 
@@ -32,6 +33,8 @@ class SentenceTransformersBaseline:
     """What a Python programme would do without a service."""
 
     def __init__(self, directory: Path) -> None:
+        transformers.logging.set_verbosity_error()  # type: ignore[no-untyped-call]
+        transformers.logging.disable_progress_bar()  # type: ignore[no-untyped-call]
         self._model = SentenceTransformer(str(directory), device="cpu")
 
     def encode(self, mix: Mix) -> NDArray[np.float32]:

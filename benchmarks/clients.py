@@ -105,10 +105,12 @@ class AlternativeClient:
         reader, writer = self._idle.pop() if self._idle else await asyncio.open_connection(self._host, self._port)
         path = f"/search?query={quote(text)}&size={RESULTS}"
         writer.write(f"GET {path} HTTP/1.1\r\nHost: {self._host}\r\n\r\n".encode("ascii"))
-        async with asyncio.timeout(CALL_SECONDS):
-            head = await reader.readuntil(b"\r\n\r\n")
-            fields = head.lower().partition(b"content-length:")
-            body = await reader.readexactly(int(fields[2].partition(b"\r\n")[0]))
+        try:
+            async with asyncio.timeout(CALL_SECONDS):
+                head, body = await _reply(reader)
+        except TimeoutError:
+            writer.close()
+            return Answer("DEADLINE_EXCEEDED")
         self._idle.append((reader, writer))
         if not head.startswith(b"HTTP/1.1 200"):
             return Answer("HTTP_" + head.split()[1].decode("ascii"))
@@ -119,6 +121,13 @@ class AlternativeClient:
         for _, writer in self._idle:
             writer.close()
             await writer.wait_closed()
+
+
+async def _reply(reader: asyncio.StreamReader) -> tuple[bytes, bytes]:
+    """Head and body of one reply that states its length."""
+    head = await reader.readuntil(b"\r\n\r\n")
+    length = head.lower().partition(b"content-length:")[2].partition(b"\r\n")[0]
+    return head, await reader.readexactly(int(length))
 
 
 def open_client(kind: str, address: str, *, is_traced: bool) -> AbstractAsyncContextManager[Client]:

@@ -120,13 +120,13 @@ def latency(ours: EncoderUnderTest, baseline: SentenceTransformersBaseline, quer
 
 
 def measure(address: str, baseline: SentenceTransformersBaseline, products: Sequence[Product]) -> tuple[list[Row], str]:
-    """All rows, and the machine."""
+    """All rows, and the encoder's compute type."""
     with grpc.insecure_channel(address) as channel:
         ours = EncoderUnderTest(address, channel)
         rows, lowest = zip(*(throughput(ours, baseline, mix) for mix in length_mixes(products)), strict=True)
         parity = Row("lowest cosine of all texts", "cosine", min(lowest), target=_PARITY_TARGET)
         latencies = latency(ours, baseline, search_queries(products, 2_000))
-        return [*rows, parity, *latencies], machine.describe(ours.compute_type())
+        return [*rows, parity, *latencies], ours.compute_type()
 
 
 def _driven(address: str, in_flight: int, queries: Sequence[str]) -> Load:
@@ -143,11 +143,13 @@ def _timed(work: Callable[[], object]) -> float:
 
 
 async def _run() -> None:
+    others = machine.OtherProcesses()
     products = list(demo_products(PRODUCTS))
     baseline = SentenceTransformersBaseline(model_directory())
     with tempfile.TemporaryDirectory(prefix="zhiyin-bench-") as directory:
         async with encoder_process(Path(directory)) as address:
-            rows, described = measure(address, baseline, products)
+            rows, compute_type = measure(address, baseline, products)
+    described = machine.describe(compute_type, others.share())
     publish("encoder", f"Encoder through gRPC beside sentence-transformers float32, {ROUNDS} rounds", described, rows)
 
 

@@ -2,9 +2,11 @@
 
 import os
 import platform
+import time
 from pathlib import Path
 from typing import Final
 
+import psutil
 import torch
 
 from services.encoder.threads import usable_cpus
@@ -18,16 +20,35 @@ def has_bfloat16() -> bool:
     return not _BFLOAT16_FLAGS.isdisjoint(_cpu_flags())
 
 
-def describe(compute_type: str) -> str:
-    """One line: CPU, cores, telling instruction sets, torch and its threads, the encoder's compute type, load."""
+class OtherProcesses:
+    """What everybody else took of the CPUs since this was made: figures of a busy machine say little."""
+
+    def __init__(self) -> None:
+        self._begin = _busy_seconds()
+        self._began = time.perf_counter()
+
+    def share(self) -> float:
+        """Of all CPUs, 0 to 1; of processes that this one started only those that have ended are known as its own."""
+        capacity = (time.perf_counter() - self._began) * (os.cpu_count() or 1)
+        return max(0.0, _busy_seconds() - self._begin) / capacity
+
+
+def describe(compute_type: str, others: float) -> str:
+    """One line: CPU, instruction sets, torch, the encoder's compute type, and the share that `others` took."""
     model = _cpu_field("model name", "CPU part") or platform.processor() or platform.machine()
     flags = [flag for flag in _TELLING_FLAGS if flag in _cpu_flags()]
-    load = f", load average {os.getloadavg()[0]:.1f} at the end" if hasattr(os, "getloadavg") else ""
     return (
         f"{model}, {usable_cpus()} of {os.cpu_count()} cores, {' '.join(flags) or 'flags unknown'}; "
         f"torch {torch.__version__}, {torch.get_num_threads()} threads; encoder computes in {compute_type}; "
-        f"Python {platform.python_version()}{load}"
+        f"Python {platform.python_version()}; other processes took {others:.1%} of the CPUs meanwhile"
     )
+
+
+def _busy_seconds() -> float:
+    """CPU seconds of other processes, and what the hypervisor took."""
+    system, own = psutil.cpu_times(), os.times()
+    everybody = sum(getattr(system, kind, 0.0) for kind in ("user", "nice", "system", "irq", "softirq", "steal"))
+    return everybody - own.user - own.system - own.children_user - own.children_system
 
 
 def _cpu_flags() -> frozenset[str]:

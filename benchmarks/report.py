@@ -1,6 +1,7 @@
 """What a benchmark says: a table for people, JSON for programs."""
 
 import json
+import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import Enum
@@ -10,6 +11,8 @@ from typing import Final
 from rich.console import Console
 from rich.table import Table
 
+_WIDTH: Final = 150
+"""Columns where the output is no terminal."""
 OUT: Final = Path(__file__).parent / "out"
 
 
@@ -81,7 +84,7 @@ def publish(benchmark: str, title: str, machine: str, rows: Sequence[Row]) -> Pa
 
     The file holds one list, and the machine in a file beside it, because figures without a machine say nothing.
     """
-    console = Console()
+    console = Console() if sys.stdout.isatty() else Console(width=_WIDTH)
     console.print(_table(title, rows))
     console.print(machine, style="dim", markup=False)
     OUT.mkdir(parents=True, exist_ok=True)
