@@ -182,3 +182,20 @@ async def test_concurrent_calls_keep_their_own_parents(serve, spans):
             client = finished[span.parent.span_id]
             assert finished[client.parent.span_id] in roots
             assert span.context.trace_id == finished[client.parent.span_id].context.trace_id
+
+
+async def test_connections_are_renewed_by_age_without_a_failed_call(serve):
+    peers = set()
+
+    async def fine_and_noted():
+        peers.add(servicer.context.peer())
+        return pb.GetModelResponse(max_tokens=7)
+
+    async with (
+        serve(fine_and_noted, max_connection_age_seconds=0.3) as (servicer, _, address),
+        open_peer("encoder", f"dns:///{address}", TransportSettings()) as peer,
+    ):
+        async with asyncio.timeout(20):
+            while len(peers) < 3:
+                assert (await get_model(peer)(pb.GetModelRequest())).max_tokens == 7
+                await asyncio.sleep(0.01)
