@@ -177,6 +177,7 @@ def _translated() -> Iterator[None]:
     except _AWAY as exc:
         raise Unavailable("the database cannot be reached", reason="DATABASE_UNAVAILABLE", retry_after=1.0) from exc
     except asyncpg.InterfaceError as exc:
-        if "closed" not in str(exc):
+        # asyncpg has no type of its own for a connection that broke between two statements: the pool has taken it back.
+        if not any(words in str(exc) for words in ("closed", "released back to the pool")):
             raise
         raise Unavailable("the database closed the connection", reason="DATABASE_UNAVAILABLE", retry_after=1.0) from exc

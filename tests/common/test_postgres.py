@@ -56,7 +56,8 @@ async def test_a_statement_that_takes_too_long_is_unavailable_and_the_pool_lives
             assert await connection.fetchval("SELECT 1") == 1
 
 
-async def test_a_connection_killed_by_the_server_is_unavailable_and_replaced(database_url):
+@pytest.mark.parametrize("pause", [0.0, 0.2], ids=["in a statement", "between two"])
+async def test_a_connection_killed_by_the_server_is_unavailable_and_replaced(database_url, pause):
     async with open_database(DatabaseSettings(database_url=database_url, database_pool_size=1)) as database:
         async with database.connection() as connection:
             pid = await connection.fetchval("SELECT pg_backend_pid()")
@@ -64,6 +65,7 @@ async def test_a_connection_killed_by_the_server_is_unavailable_and_replaced(dat
         with pytest.raises(Unavailable):
             async with database.connection() as connection:
                 await admin.execute("SELECT pg_terminate_backend($1)", pid)
+                await asyncio.sleep(pause)
                 await connection.execute("SELECT pg_sleep(5)")
         await admin.close()
         async with database.connection() as connection:
