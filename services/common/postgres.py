@@ -97,7 +97,9 @@ class Database:
         self._acquisitions.add(task)
         task.add_done_callback(self._acquisitions.discard)
         try:
-            return await asyncio.wait_for(asyncio.shield(task), seconds)
+            # Not wait_for: before Python 3.12 it loses a cancellation that arrives as the task ends (cpython 86296).
+            async with asyncio.timeout(seconds):
+                return await asyncio.shield(task)
         except (TimeoutError, asyncio.CancelledError):
             task.add_done_callback(self._put_back)
             raise
