@@ -1,0 +1,32 @@
+"""What `make demo` runs, on a smaller catalogue and a data directory of its own."""
+
+import os
+import re
+import subprocess
+
+from tests.stacks import PATIENT, ZHIYIN
+
+
+def test_the_demonstration_shows_everything_and_ends_with_status_zero(stack_directory):
+    settings = {"ZHIYIN_DATA_DIR": str(stack_directory), "ZHIYIN_GATEWAY_PORT": "0", **PATIENT}
+    done = subprocess.run(
+        [ZHIYIN, "demo", "--exit", "--products", "300"],
+        check=False,
+        capture_output=True,
+        text=True,
+        timeout=110,
+        env={**os.environ, **settings},
+    )
+    shown = done.stdout + done.stderr
+    assert done.returncode == 0, shown
+    assert "300 created" in shown
+    assert "牛奶" in shown
+    assert re.search(r"similarity_term [\d.]+ \+ lexical_term [\d.]+", shown)
+    tree = shown[shown.rindex("through every service") :]
+    for part in (
+        "GatewayService/Search",
+        "EncoderService/EncodeTexts",
+        "Points/QueryBatch",
+        "RankerService/RankCandidates",
+    ):
+        assert part in tree
