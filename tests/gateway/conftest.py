@@ -40,7 +40,9 @@ class GatewayUnderTest:
         return self.stub
 
     async def replica(self, **settings):
-        values = {"bind": "127.0.0.1:0", "signing_key": KEY, "profile_seconds": 1.0, **self.targets, **settings}
+        # Patient by default: a busy machine must not look like a peer that hangs.
+        patient = {"profile_seconds": 5.0, "ranker_seconds": 5.0}
+        values = {"bind": "127.0.0.1:0", "signing_key": KEY, **patient, **self.targets, **settings}
         gateway_settings = GatewaySettings(**values)
         services = await self._stack.enter_async_context(open_service(gateway_settings))
         address = await self._stack.enter_async_context(open_server(gateway_settings, services))

@@ -190,7 +190,7 @@ async def test_without_the_ranker_the_order_is_retrievals_and_the_reply_says_so(
     if fault == "refuses":
         gateway.ranker.error = FailedPrecondition("no policy loaded", reason="NO_POLICY")
     gateway.ranker.hang = fault == "hangs"
-    stub = await gateway.start(without=["ranker"] if fault == "away" else [])
+    stub = await gateway.start(without=["ranker"] if fault == "away" else [], ranker_seconds=0.5)
     pages = await all_pages(stub, pb.SearchRequest(query="milk"))
     assert ids(pages) == [f"p{number:03}" for number in range(1, 46)]
     (degradation,) = pages[0].degradations
