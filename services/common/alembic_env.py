@@ -3,6 +3,7 @@
 import asyncio
 from typing import Final
 
+import asyncpg
 from alembic import context
 from sqlalchemy import Connection, pool, text
 from sqlalchemy.ext.asyncio import create_async_engine
@@ -17,8 +18,9 @@ def run_migrations() -> None:
 
 
 async def _migrate(database_url: str) -> None:
+    # asyncpg reads the URL itself, as the services' pools do: SQLAlchemy would refuse its options, sslmode for one.
     engine = create_async_engine(
-        database_url.replace("postgresql://", "postgresql+asyncpg://", 1), poolclass=pool.NullPool
+        "postgresql+asyncpg://", async_creator=lambda: asyncpg.connect(database_url), poolclass=pool.NullPool
     )
     async with engine.connect() as connection:
         await connection.run_sync(_apply)

@@ -1,8 +1,9 @@
 """The one place where channels are made and peers are called.
 
 A `Peer` is one channel to one service, kept for the life of the process: `dns:///` names are resolved to all replicas
-and called in turn, and a call that reached no server is retried by gRPC itself (service config; the only layer that
-retries). Each call gets the caller's time that is left, a client span, a metric, and its failure as a ServiceError.
+and called in turn. A call that no server has answered is retried by gRPC itself (service config; the only layer that
+retries): all our calls may be repeated. Each call gets the caller's time that is left, a client span, a metric, and its
+failure as a ServiceError.
 """
 
 import asyncio

@@ -42,8 +42,8 @@ def code_of(error: errors.ServiceError) -> grpc.StatusCode:
 def trailing_metadata(error: errors.ServiceError) -> Metadata:
     """Trailers of a refused call: the packed google.rpc.Status, and for the client's retry policy a push-back.
 
-    The push-back is negative ("do not retry") for everything that this server decided itself. Only a call that
-    reached no server is retried, at one layer, so attempts never multiply from hop to hop.
+    The push-back is negative ("do not retry") for everything that this server decided itself. Only a call that no
+    server has answered is retried, at one layer, so attempts never multiply from hop to hop.
     """
     details: list[Message] = [error_details_pb2.ErrorInfo(reason=error.reason, domain=DOMAIN, metadata=error.metadata)]
     if isinstance(error, errors.InvalidArgument):
@@ -81,7 +81,7 @@ def from_rpc_error(exc: grpc.aio.AioRpcError, peer: str) -> errors.ServiceError:
             errors.Violation(v.field, v.description, v.reason or "INVALID") for v in bad_request.field_violations
         ]
         return errors.InvalidArgument(
-            violations or [errors.Violation(peer, exc.details() or "refused")], reason=info.reason or None
+            violations or [errors.Violation(peer, "refused the request")], reason=info.reason or None
         )
     retry_after = retry.retry_delay.ToNanoseconds() / 1e9 if retry.HasField("retry_delay") else None
     metadata = {**info.metadata, "peer": info.metadata.get("peer", peer)}

@@ -149,7 +149,7 @@ class Search:
             Unavailable: no candidates can be had.
         """
         page = await (self._next_page(query) if query.page_token else self._first_page(query))
-        if page.places:
+        if page.summaries and page.places:
             self._impressions.record(query, page)
         return page
 

@@ -189,12 +189,13 @@ class Catalogue:
 def decide(draft: Draft, stored: StoredVersion | None) -> WriteResult:
     """What a valid draft does to what is stored. For CREATED and UPDATED the change is not known yet."""
     product_id = draft.product.id
+    # Before the etag: a write that is repeated because its answer was lost has changed the etag itself.
+    if stored is not None and stored.digest == draft.digest:
+        return WriteResult(product_id, Outcome.UNCHANGED, stored.change)
     if draft.etag and (stored is None or draft.etag != etag_of(stored.change)):
         return _refused(product_id, stored, "etag", "is not that of the stored product", "ETAG_MISMATCH")
     if stored is None:
         return WriteResult(product_id, Outcome.CREATED)
-    if stored.digest == draft.digest:
-        return WriteResult(product_id, Outcome.UNCHANGED, stored.change)
     if draft.update_time is not None and stored.update_time is not None and draft.update_time < stored.update_time:
         return _refused(product_id, stored, "update_time", "is older than that of the stored product", "STALE")
     return WriteResult(product_id, Outcome.UPDATED)

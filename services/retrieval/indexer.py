@@ -7,6 +7,7 @@ from contextlib import AbstractContextManager, suppress
 from dataclasses import dataclass
 from typing import Final, Protocol
 
+from services.common.deadlines import deadline_after
 from services.common.errors import ServiceError
 from services.retrieval.indexing import BatchIndexer, BatchReport, PendingChange
 from services.retrieval.pauses import Pause
@@ -104,7 +105,10 @@ class Indexer:
             while time.monotonic() < held_until - margin:
                 await asyncio.sleep(margin)
                 asked = time.monotonic()
-                if await self._acquired():
+                # An answer that comes after the lease has ended would come too late to stop the worker.
+                with deadline_after(max(held_until - margin - asked, 0.0)):
+                    renewed = await self._acquired()
+                if renewed:
                     held_until = asked + self._rules.lease
         finally:
             await end(worker)

@@ -11,7 +11,7 @@ from typing import Final, Protocol
 
 import numpy as np
 
-from services.common.errors import FailedPrecondition, InvalidArgument, PeerTimeout, ServiceError
+from services.common.errors import FailedPrecondition, InvalidArgument, NotFound, PeerTimeout, ServiceError, Unavailable
 from services.retrieval.documents import Document, DocumentRules, document_of
 from services.retrieval.geometry import CentredVector, centre
 from services.retrieval.index_version import IndexVersion, Model
@@ -180,7 +180,15 @@ class BatchIndexer:
                 # A first version needs the encoder. Other catalogues do not wait for this one.
                 self._hold(f"catalog:{catalog}", error)
                 continue
-            report = _sum(report, await self._index_catalog(version, list(group)))
+            try:
+                report = _sum(report, await self._index_catalog(version, list(group)))
+            except (Unavailable, NotFound):
+                # The whole index is away, or a collection is gone, which the next check makes anew.
+                raise
+            except ServiceError as error:
+                self._hold(f"catalog:{catalog}", error)
+                continue
+            self._pause.end(f"catalog:{catalog}")
         return report
 
     async def _index_catalog(self, version: IndexVersion, changes: Sequence[PendingChange]) -> BatchReport:

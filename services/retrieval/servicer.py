@@ -88,5 +88,5 @@ class RetrievalServicer(rpc.RetrievalServiceServicer):
     ) -> list[degradation_pb2.Degradation]:
         if wait_until != write_pb2.WAIT_UNTIL_SEARCHABLE:
             return []
-        changes = [result.change for result in results if result.change is not None]
-        return convert.not_yet_searchable(await self._wait.until_searchable(catalog, changes))
+        written = [result.product_id for result in results if result.change is not None]
+        return convert.not_yet_searchable(await self._wait.until_searchable(catalog, written))

@@ -27,8 +27,8 @@ class OpenChanges:
 class ChangeProgress(Protocol):
     """Knows how far changes have come."""
 
-    async def open_changes(self, catalog: str, changes: Sequence[int]) -> OpenChanges:
-        """Counts those of `changes` that are not wholly indexed."""
+    async def open_changes(self, catalog: str, product_ids: Sequence[str]) -> OpenChanges:
+        """Counts those of the products whose last change is not wholly indexed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,14 +47,14 @@ class SearchableWait:
         self._signals = signals
         self._reserve = reserve
 
-    async def until_searchable(self, catalog: str, changes: Sequence[int]) -> NotYetSearchable | None:
-        """None once all changes are found by words and by meaning; else why they are not.
+    async def until_searchable(self, catalog: str, product_ids: Sequence[str]) -> NotYetSearchable | None:
+        """None once the last changes of all products are found by words and by meaning; else why they are not.
 
         Ends early where waiting is in vain: the encoder is away, or the index refused a change.
         """
-        while changes:
+        while product_ids:
             try:
-                left = await self._progress.open_changes(catalog, changes)
+                left = await self._progress.open_changes(catalog, product_ids)
             except ServiceError as error:  # the changes are on disk all the same
                 return NotYetSearchable("retrieval", error.reason)
             if left.pending == 0:

@@ -285,3 +285,14 @@ async def test_a_search_does_not_wait_for_impressions(gateway):
     stub = await gateway.start(without=["feedback"], impression_queue_size=2, impression_flush_seconds=0.1)
     for _ in range(5):
         assert len((await stub.Search(pb.SearchRequest(query="milk"), timeout=10)).results) == 20
+
+
+async def test_a_page_whose_products_are_all_gone_is_empty_and_no_impression(gateway):
+    stub = await gateway.start()
+    first = await stub.Search(pb.SearchRequest(query="milk", page_size=40), timeout=10)
+    gateway.retrieval.titles = {}
+    request = pb.SearchRequest(query="milk", page_size=40, page_token=first.next_page_token)
+    assert not (await stub.Search(request, timeout=10)).results
+    await asyncio.wait_for(gateway.feedback.recorded.wait(), 10)
+    await asyncio.sleep(0.1)
+    assert [len(impression.products) for impression in gateway.feedback.impressions] == [40]

@@ -4,7 +4,7 @@ from contextlib import contextmanager
 
 import numpy as np
 
-from services.common.errors import NotFound, invalid
+from services.common.errors import FailedPrecondition, NotFound, invalid
 from services.retrieval.analysis import Bm25
 from services.retrieval.documents import DocumentRules
 from services.retrieval.index_version import IndexVersion, Model
@@ -119,11 +119,15 @@ class MemoryIndex:
     def __init__(self):
         self.points = {}
         self.refused = set()
+        self.broken = set()
+        """Catalogues whose collection answers nothing but errors."""
         self.error = None
 
     async def write(self, version, products):
         if self.error is not None:
             raise self.error
+        if version.catalog in self.broken:
+            raise FailedPrecondition("a shard is broken")
         if self.refused & {p.product.id for p in products}:
             raise invalid("points", "refused")
         for product in products:

@@ -84,6 +84,13 @@ async def test_a_write_with_another_etag_than_the_stored_one_is_rejected(shop):
     assert missing.etag == ""
 
 
+async def test_a_write_that_is_repeated_because_its_answer_was_lost_is_unchanged(shop):
+    etag = (await outcome(shop, shops.product("milk", "Milk"))).etag
+    written = await outcome(shop, shops.product("milk", "Milk 2", etag=etag))
+    repeated = await outcome(shop, shops.product("milk", "Milk 2", etag=etag))
+    assert (repeated.outcome, repeated.etag) == (UNCHANGED, written.etag)
+
+
 async def test_an_id_twice_in_one_batch_refuses_the_whole_request(shop):
     error = await refused(shops.upsert(shop, *[shops.product(i, "T") for i in ("a", "b", "a")]))
     assert error.code == grpc.StatusCode.INVALID_ARGUMENT

@@ -113,3 +113,13 @@ async def test_a_catalogue_whose_version_cannot_be_made_does_not_hold_up_the_oth
     assert await bench.batches.take(10) == []
     bench.clock.now += 1
     assert len(await bench.batches.take(10)) == 1
+
+
+async def test_a_catalogue_whose_index_fails_does_not_keep_the_others_waiting():
+    bench = Bench()
+    bench.outbox.add("a", 1, catalog="broken")
+    bench.outbox.add("b", 2, catalog="whole")
+    bench.index.broken = {"broken"}
+    await bench.one_pass()
+    assert bench.index.points == {("whole", "b"): True}
+    assert [entry.catalog for entry in bench.outbox.entries.values()] == ["broken"]

@@ -57,6 +57,8 @@ class BackgroundImpressionLog:
             pb.RecordImpressionsResponse,
         )
         self._queue: asyncio.Queue[_Noted] = asyncio.Queue(queue_size)
+        self._unrecorded = 0
+        """Pages queued or on their way."""
         self._tracer = trace.get_tracer(__name__)
         self._dropped = metrics.get_meter(__name__).create_counter("zhiyin.impressions.dropped", unit="{page}")
 
@@ -65,6 +67,7 @@ class BackgroundImpressionLog:
         noted = _Noted(query.catalog, _impression(query, page), trace.get_current_span().get_span_context())
         try:
             self._queue.put_nowait(noted)
+            self._unrecorded += 1
         except asyncio.QueueFull:
             self._dropped.add(1, {"reason": "queue_full"})
 
@@ -81,9 +84,9 @@ class BackgroundImpressionLog:
             task.cancel()
             with suppress(asyncio.CancelledError):
                 await task
-            if not self._queue.empty():
-                self._dropped.add(self._queue.qsize(), {"reason": "shutdown"})
-                logger.warning("impressions were not recorded", extra={"count": self._queue.qsize()})
+            if self._unrecorded:
+                self._dropped.add(self._unrecorded, {"reason": "shutdown"})
+                logger.warning("impressions were not recorded", extra={"count": self._unrecorded})
 
     async def _run(self) -> None:
         while True:
@@ -94,11 +97,14 @@ class BackgroundImpressionLog:
                 await self._send(catalog, [noted for noted in batch if noted.catalog == catalog])
             for _ in batch:
                 self._queue.task_done()
+            self._unrecorded -= len(batch)
 
     async def _send(self, catalog: str, batch: Sequence[_Noted]) -> None:
         links = [trace.Link(noted.origin) for noted in batch if noted.origin.is_valid]
         request = pb.RecordImpressionsRequest(catalog=catalog, impressions=[noted.impression for noted in batch])
-        with self._tracer.start_as_current_span("record impressions", links=links, record_exception=False):
+        with self._tracer.start_as_current_span(
+            "record impressions", links=links, record_exception=False, set_status_on_exception=False
+        ):
             for attempt in range(1, _ATTEMPTS + 1):
                 try:
                     await self._record(request)

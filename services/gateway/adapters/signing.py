@@ -1,12 +1,17 @@
 """Signatures by itsdangerous: HMAC-SHA-256, a key per purpose, and the key before the last rotation still verified."""
 
 import hashlib
+from datetime import UTC, datetime
+from typing import Final
 
 from itsdangerous import BadSignature, TimestampSigner
 from itsdangerous.encoding import base64_decode, base64_encode
 from itsdangerous.exc import BadData
 
 from services.common.settings import SigningSettings
+
+_CLOCK_SKEW_SECONDS: Final = 60.0
+"""By how much the clocks of two replicas may differ."""
 
 
 class TokenSigner:
@@ -29,6 +34,10 @@ class TokenSigner:
     def verify(self, purpose: str, token: str, max_age: int | None) -> bytes | None:
         """As in `tokens.Signer`."""
         try:
-            return base64_decode(self._signers[purpose].unsign(token, max_age=max_age))
+            data, signed = self._signers[purpose].unsign(token, return_timestamp=True)
+            # Not max_age of itsdangerous: it refuses the token of a replica whose clock is a moment ahead of ours.
+            age = (datetime.now(UTC) - signed).total_seconds()
+            expired = max_age is not None and not -_CLOCK_SKEW_SECONDS <= age <= max_age
+            return None if expired else base64_decode(data)
         except (BadSignature, BadData, UnicodeEncodeError):
             return None

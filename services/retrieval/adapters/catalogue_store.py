@@ -46,7 +46,7 @@ _OPEN = """
     SELECT count(*) FILTER (WHERE failure IS NULL AND NOT words_indexed) AS pending,
         count(*) FILTER (WHERE failure IS NULL AND words_indexed) AS words_only,
         count(*) FILTER (WHERE failure IS NOT NULL) AS failed
-    FROM outbox WHERE change = ANY($2) AND catalog = $1
+    FROM outbox WHERE catalog = $1 AND product_id = ANY($2)
 """
 
 
@@ -70,10 +70,10 @@ class PostgresCatalogue:
             return None
         return StoredProduct(row["content"], row["change"], _state(row["words_indexed"]))
 
-    async def open_changes(self, catalog: str, changes: Sequence[int]) -> OpenChanges:
-        """Counts the changes that are not wholly indexed."""
+    async def open_changes(self, catalog: str, product_ids: Sequence[str]) -> OpenChanges:
+        """Counts the products whose last change is not wholly indexed."""
         async with self._database.connection() as connection:
-            row = await connection.fetchrow(_OPEN, catalog, changes)
+            row = await connection.fetchrow(_OPEN, catalog, product_ids)
         return OpenChanges(*row) if row is not None else OpenChanges(0, 0, 0)
 
 

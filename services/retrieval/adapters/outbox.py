@@ -23,11 +23,17 @@ _TAKE = """
 _SETTLE = """
     DELETE FROM outbox USING unnest($1::text[], $2::text[], $3::bigint[]) AS done (catalog, product_id, change)
     WHERE outbox.catalog = done.catalog AND outbox.product_id = done.product_id AND outbox.change = done.change
+    RETURNING outbox.catalog, outbox.product_id
 """
 _MARK = """
     UPDATE outbox SET words_indexed = true
     FROM unnest($1::text[], $2::text[], $3::bigint[]) AS done (catalog, product_id, change)
     WHERE outbox.catalog = done.catalog AND outbox.product_id = done.product_id AND outbox.change = done.change
+    RETURNING outbox.catalog, outbox.product_id
+"""
+_INDEX_AGAIN = """
+    INSERT INTO outbox (catalog, product_id, change) SELECT * FROM unnest($1::text[], $2::text[], $3::bigint[])
+    ON CONFLICT DO NOTHING
 """
 _GIVE_UP = "UPDATE outbox SET failure = $4 WHERE catalog = $1 AND product_id = $2 AND change = $3"
 _WAITING = """
@@ -54,10 +60,16 @@ _ADD_VERSION = """
         (catalog, number, model_name, model_revision, dims, mean_vector, analyser_version, active)
     VALUES ($1, 1, $2, $3, $4, $5, $6, true) ON CONFLICT DO NOTHING
 """
-_ENQUEUE_ALL = """
-    INSERT INTO outbox (catalog, product_id, change) SELECT catalog, id, change FROM products WHERE catalog = $1
-    ON CONFLICT (catalog, product_id) DO UPDATE SET words_indexed = false, failure = NULL
+_ENQUEUE_SOME = """
+    WITH portion AS (SELECT id, change FROM products WHERE catalog = $1 AND id > $2 ORDER BY id LIMIT $3),
+    put AS (
+        INSERT INTO outbox (catalog, product_id, change) SELECT $1, id, change FROM portion ORDER BY id
+        ON CONFLICT (catalog, product_id) DO UPDATE SET words_indexed = false, failure = NULL
+    )
+    SELECT max(id) FROM portion
 """
+_AT_ONCE = 5_000
+"""Products put into the outbox by one statement: well within the time that one may take."""
 _ACQUIRE = """
     INSERT INTO leases (name, holder, expire_time) VALUES ('indexer', $1, now() + make_interval(secs => $2))
     ON CONFLICT (name) DO UPDATE SET holder = excluded.holder, expire_time = excluded.expire_time
@@ -79,10 +91,16 @@ class PostgresOutbox:
 
     async def settle(self, done: Sequence[PendingChange], words_only: Sequence[PendingChange]) -> None:
         async with self._database.transaction() as connection:
-            if done:
-                await connection.execute(_SETTLE, *_keys(done))
-            if words_only:
-                await connection.execute(_MARK, *_keys(words_only))
+            matched = set()
+            for statement, changes in ((_SETTLE, done), (_MARK, words_only)):
+                if changes:
+                    rows = await connection.fetch(statement, *_keys(changes))
+                    matched |= {(row["catalog"], row["product_id"]) for row in rows}
+            # No such entry any more: the product has changed again, and its entry waits; or another process has written
+            # and settled a later change while this one was held up, and what we wrote just now was older. Once more.
+            overtaken = [c for c in (*done, *words_only) if (c.catalog, c.product_id) not in matched]
+            if overtaken:
+                await connection.execute(_INDEX_AGAIN, *_keys(overtaken))
 
     async def give_up(self, change: PendingChange, reason: str) -> None:
         async with self._database.connection() as connection:
@@ -140,9 +158,11 @@ class PostgresVersions:
             )
 
     async def enqueue_all(self, catalog: str) -> None:
-        """Puts every product of a catalogue into the outbox: its index was lost."""
-        async with self._database.transaction() as connection:
-            await connection.execute(_ENQUEUE_ALL, catalog)
+        """Puts every product of a catalogue into the outbox: its index was lost. Repeated, it does no harm."""
+        last: str | None = ""
+        while last is not None:
+            async with self._database.connection() as connection:
+                last = await connection.fetchval(_ENQUEUE_SOME, catalog, last, _AT_ONCE)
 
 
 class PostgresLease:

@@ -3,11 +3,11 @@
 import asyncio
 import logging
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from typing import Final
 
 from opentelemetry import context, metrics, propagate, trace
-from opentelemetry.trace import Link, SpanKind
+from opentelemetry.trace import Link, SpanKind, Status, StatusCode
 
 from services.common.errors import ServiceError
 from services.retrieval.adapters.outbox import PostgresOutbox
@@ -35,9 +35,19 @@ class IndexingTelemetry:
         parents = dict.fromkeys(change.trace_parent for change in changes if change.trace_parent)
         links = [Link(_span_context(parent)) for parent in list(parents)[:_MAX_LINKS]]
         with self._tracer.start_as_current_span(
-            "index products", context.Context(), SpanKind.CONSUMER, links=links, record_exception=False
-        ):
-            yield
+            "index products",
+            context.Context(),
+            SpanKind.CONSUMER,
+            links=links,
+            record_exception=False,
+            set_status_on_exception=False,
+        ) as span:
+            try:
+                yield
+            except Exception:
+                # Without the message, which OpenTelemetry would put into the span.
+                span.set_status(Status(StatusCode.ERROR))
+                raise
 
     def finished(self, report: BatchReport) -> None:
         """Counts of one pass."""
@@ -80,8 +90,13 @@ class IndexingTelemetry:
     async def watch(self, outbox: PostgresOutbox) -> None:
         """Reports how much waits, and for how long, until cancelled."""
         while True:
-            with suppress(ServiceError):
+            try:
                 changes, seconds = await outbox.waiting()
+            except ServiceError:
+                logger.info("the outbox cannot be counted")
+            except Exception:  # the gauges must outlive a schema that is not there yet
+                logger.exception("the outbox cannot be counted")
+            else:
                 self._waiting.set(changes)
                 self._age.set(seconds)
             await asyncio.sleep(_LOOK_SECONDS)

@@ -2,7 +2,7 @@
 
 from typing import Final
 
-from services.common.errors import Internal
+from services.common.errors import Internal, ServiceError
 from services.retrieval.adapters.encoder import Encoder
 from services.retrieval.adapters.outbox import PostgresVersions
 from services.retrieval.adapters.qdrant_schema import QdrantSchema
@@ -39,8 +39,15 @@ class IndexVersions:
     async def restore_missing(self) -> None:
         """Finds out which collections Qdrant has lost, makes them anew and has their products indexed again."""
         self._there.clear()
-        for version in await self._registry.all_active():
-            await self._restore(version)
+        versions, failures = await self._registry.all_active(), []
+        for version in versions:
+            try:
+                await self._restore(version)
+            except ServiceError as error:
+                failures.append(error)
+        # Catalogues do not wait for one that cannot be restored; it is tried again when its products are indexed.
+        if failures and len(failures) == len(versions):
+            raise failures[0]
 
     async def _restore(self, version: IndexVersion) -> None:
         if not await self._schema.exists(version):
