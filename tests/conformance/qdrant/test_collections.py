@@ -20,6 +20,20 @@ async def test_a_collection_tells_its_vectors_indexes_and_size(collections, poin
     assert info.points_count == 2
 
 
+async def test_a_collection_gives_back_the_metadata_that_it_was_created_with(collections, collection_name):
+    request = creation(collection_name)
+    request.metadata["number"].integer_value = 3
+    request.metadata["model"].string_value = "多语言"
+    await collections.Create(request, timeout=SECONDS)
+    try:
+        information = pb.GetCollectionInfoRequest(collection_name=collection_name)
+        config = (await collections.Get(information, timeout=SECONDS)).result.config
+        assert config.metadata["number"].integer_value == 3
+        assert config.metadata["model"].string_value == "多语言"
+    finally:
+        await collections.Delete(pb.DeleteCollection(collection_name=collection_name), timeout=SECONDS)
+
+
 async def test_a_collection_is_listed_until_it_is_deleted(collections, collection_name):
     exists = pb.CollectionExistsRequest(collection_name=collection_name)
     assert not (await collections.CollectionExists(exists, timeout=SECONDS)).result.exists
