@@ -8,7 +8,8 @@ PROTOS = $(shell cd protos && find zhiyin -name '*.proto' | sort)
 RELEASED := protos/released.binpb
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test test-faults check format lint type imports proto proto-lint proto-drift proto-release bench-encoder bench-search clean
+.PHONY: help install demo test test-faults conformance check format lint type imports manifests images proto proto-lint proto-drift proto-release \
+	bench-encoder bench-offers bench-search clean
 
 help:  ## List the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -31,7 +32,10 @@ test: install  ## Unit, contract and end-to-end tests
 test-faults: install  ## Kill processes of a running stack under load
 	$(BIN)/pytest -m faults tests/faults
 
-check: install lint type imports proto-lint proto-drift  ## Format, lint, types, import contracts, protos
+conformance: install  ## What retrieval needs of Qdrant, tried on QDRANT_URL=host:port
+	ZHIYIN_CONFORMANCE_QDRANT_URL=$(QDRANT_URL) $(BIN)/pytest tests/conformance/qdrant
+
+check: install lint type imports proto-lint proto-drift manifests  ## Format, lint, types, import contracts, protos, manifests
 
 format: install  ## Format Python and protos in place
 	$(BIN)/ruff format .
@@ -47,6 +51,14 @@ type: install  ## mypy, strict
 
 imports: install  ## Who may import whom
 	$(BIN)/lint-imports
+
+manifests: install  ## Render and validate k8s/ strictly; lint the Dockerfile
+	$(BIN)/python -m k8s.check
+	$(BIN)/hadolint Dockerfile
+
+images:  ## Build the images of the five services as zhiyin-<service>:dev (needs Docker with BuildKit)
+	for service in encoder retrieval ranker feedback gateway; do \
+		docker build --build-arg SERVICE=$$service --tag zhiyin-$$service:dev . || exit 1; done
 
 proto: install  ## Generate zhiyin/ from protos/
 	rm -rf zhiyin
@@ -67,6 +79,9 @@ proto-release: install  ## Freeze protos/ as the released API
 
 bench-encoder: install  ## Texts/s through gRPC beside sentence-transformers
 	$(BIN)/python -m benchmarks.encoder
+
+bench-offers: install  ## Prices changed through gRPC beside a bare upsert, and how soon filters show them
+	$(BIN)/python -m benchmarks.offers
 
 bench-search: install  ## Search end to end beside a FastAPI + sentence-transformers process
 	$(BIN)/python -m benchmarks.search

@@ -30,6 +30,25 @@ async def encoder_process(directory: Path) -> AsyncIterator[str]:
 
 
 @asynccontextmanager
+async def retrieval_process(directory: Path, database_url: str, qdrant: str, encoder: str) -> AsyncIterator[str]:
+    """Retrieval on a free port that exports no traces; yields host:port. `directory` takes its log.
+
+    Raises:
+        LocalError: it did not start.
+    """
+    address = f"127.0.0.1:{free_port()}"
+    environment = {name: value for name, value in os.environ.items() if name != _OTLP} | {
+        "ZHIYIN_BIND": address,
+        "ZHIYIN_DATABASE_URL": database_url,
+        "ZHIYIN_QDRANT_URL": qdrant,
+        "ZHIYIN_ENCODER_TARGET": encoder,
+    }
+    command = [sys.executable, "-m", "services.retrieval"]
+    async with _program(command, address, directory / "retrieval.log", is_serving, environment):
+        yield address
+
+
+@asynccontextmanager
 async def alternative_process(directory: Path, model: Path, products: Path) -> AsyncIterator[str]:
     """The alternative with its products indexed; yields host:port. `directory` takes its log.
 

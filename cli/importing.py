@@ -5,11 +5,11 @@ import random
 from collections import deque
 from collections.abc import Awaitable, Callable, Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import Final
+from typing import Final, cast
 
-from cli.problems import Problem
-from cli.products import product_of
-from cli.rows import Row, RowFile
+from cli.problems import FieldError, Problem, Severity
+from cli.products import problem_of, product_of
+from cli.rows import BadRow, Row
 from services.common.errors import ResourceExhausted, ServiceError, Unavailable
 from zhiyin.common.v1.degradation_pb2 import DegradationKind
 from zhiyin.common.v1.product_pb2 import Product
@@ -22,6 +22,13 @@ IN_FLIGHT: Final = 4
 FIRST_PAUSE: Final = 0.1
 LONGEST_PAUSE: Final = 10.0
 
+WRITTEN: Final = (
+    WriteOutcome.WRITE_OUTCOME_CREATED,
+    WriteOutcome.WRITE_OUTCOME_UPDATED,
+    WriteOutcome.WRITE_OUTCOME_UNCHANGED,
+)
+"""Outcomes of products that are in."""
+
 Upsert = Callable[[Sequence[Product]], Awaitable[UpsertProductsResponse]]
 
 
@@ -29,13 +36,14 @@ Upsert = Callable[[Sequence[Product]], Awaitable[UpsertProductsResponse]]
 class Batch:
     """Rows that lie beside one another in the file."""
 
-    lines: list[int] = field(default_factory=list)
-    """Line of each product."""
+    rows: list[Row] = field(default_factory=list)
+    """Row of each product."""
     products: list[Product] = field(default_factory=list)
     ids: set[str] = field(default_factory=set)
     problems: list[Problem] = field(default_factory=list)
-    """Of the rows that are no products."""
-    bad_rows: int = 0
+    """Of the rows that are no products, and warnings of those that are."""
+    bad_rows: list[Row | BadRow] = field(default_factory=list)
+    """Those that are no products."""
     bytes: int = 0
     position: int = 0
     """How much of the file has been read once the batch is done; see RowFile.size."""
@@ -48,9 +56,10 @@ class Batch:
             or product.id in self.ids
         )
 
-    def add(self, line: int, product: Product) -> None:
+    def add(self, row: Row, product: Product) -> None:
         """Takes a product in."""
-        self.lines.append(line)
+        self.rows.append(row)
+        self.problems.extend(warnings_of(row, product.id))
         self.products.append(product)
         self.ids.add(product.id)
         self.bytes += product.ByteSize()
@@ -65,6 +74,8 @@ class Summary:
     unchanged: int = 0
     rejected: int = 0
     """Rows that did not go in: unreadable here or refused by the service."""
+    warnings: int = 0
+    """Values that did not go in, of rows that did."""
     not_yet_searchable: bool = False
     position: int = 0
 
@@ -87,21 +98,21 @@ class ImportStopped(Exception):
         self.cause = cause
 
 
-def batches(file: RowFile, batch_size: int) -> Iterator[Batch]:
-    """The rows of a file in batches, at most `batch_size` products and `batch_size` problems each."""
+def batches(rows: Iterator[Row | BadRow], position: Callable[[], int], batch_size: int) -> Iterator[Batch]:
+    """The rows of a file in batches, at most `batch_size` products and `batch_size` bad rows each."""
     batch = Batch()
-    for row in file.rows:
-        made = product_of(row) if isinstance(row, Row) else [row]
+    for row in rows:
+        made = product_of(row) if isinstance(row, Row) else [row.problem]
         if isinstance(made, Product):
             if batch.is_full_for(made, batch_size):
                 yield batch
                 batch = Batch()
-            batch.add(row.line, made)
+            batch.add(cast("Row", row), made)
         else:
             batch.problems.extend(made)
-            batch.bad_rows += 1
-        batch.position = file.position()
-        if batch.bad_rows >= batch_size:
+            batch.bad_rows.append(row)
+        batch.position = position()
+        if len(batch.bad_rows) >= batch_size:
             yield batch
             batch = Batch()
     if batch.products or batch.problems:
@@ -121,6 +132,7 @@ class Importer:
         patience: float,
         report: Callable[[Sequence[Problem]], None],
         progress: Callable[[Summary], None],
+        reject: Callable[[Sequence[Row | BadRow]], None],
     ) -> None:
         """Sends through `upsert`, one batch a call.
 
@@ -129,12 +141,14 @@ class Importer:
             patience: seconds that one batch is tried again for, while the service is away or overloaded.
             report: is told the problems, in the order of the file.
             progress: is told the counts after each batch.
+            reject: is given the rows that did not go in, in the order of the file.
         """
         self.summary = Summary()
         self._upsert = upsert
         self._patience = patience
         self._report = report
         self._progress = progress
+        self._reject = reject
         self._in_flight: deque[tuple[Batch, asyncio.Task[UpsertProductsResponse]]] = deque()
 
     async def run(self, source: Iterator[Batch]) -> Summary:
@@ -162,7 +176,7 @@ class Importer:
         try:
             response = await task
         except ServiceError as exc:
-            raise ImportStopped(batch.lines[0], exc) from exc
+            raise ImportStopped(batch.rows[0].line, exc) from exc
         self._in_flight.popleft()
         self._count(batch, response)
 
@@ -193,14 +207,18 @@ class Importer:
         return error.retry_after is not None or self.summary.rows > 0
 
     def _count(self, batch: Batch, response: UpsertProductsResponse) -> None:
-        problems = [*batch.problems]
-        for line, result in zip(batch.lines, response.results, strict=True):
+        problems, rejected = [*batch.problems], [*batch.bad_rows]
+        for row, result in zip(batch.rows, response.results, strict=True):
             self._count_one(result)
-            problems.extend(_refusals(line, result))
-        self.summary.rejected += batch.bad_rows
+            if result.outcome not in WRITTEN:
+                rejected.append(row)
+            problems.extend(_refusals(row, result))
+        self.summary.rejected += len(batch.bad_rows)
+        self.summary.warnings += sum(problem.severity is Severity.WARNING for problem in problems)
         self.summary.position = batch.position
         self.summary.not_yet_searchable |= is_not_yet_searchable(response)
         self._report(sorted(problems, key=lambda problem: problem.line))
+        self._reject(sorted(rejected, key=lambda row: row.line))
         self._progress(self.summary)
 
     def _count_one(self, result: ProductWriteResult) -> None:
@@ -220,6 +238,11 @@ def is_not_yet_searchable(response: UpsertProductsResponse) -> bool:
     return any(d.kind == DegradationKind.DEGRADATION_KIND_NOT_YET_SEARCHABLE for d in response.degradations)
 
 
-def _refusals(line: int, result: ProductWriteResult) -> Iterator[Problem]:
+def warnings_of(row: Row, product_id: str) -> Iterator[Problem]:
+    """What a row goes in without."""
+    return (problem_of(row, product_id, warning, Severity.WARNING) for warning in row.warnings)
+
+
+def _refusals(row: Row, result: ProductWriteResult) -> Iterator[Problem]:
     for violation in result.violations:
-        yield Problem(line, result.product_id, violation.field, violation.reason, violation.description)
+        yield problem_of(row, result.product_id, FieldError(violation.field, violation.description, violation.reason))

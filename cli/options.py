@@ -14,3 +14,6 @@ JsonOption = Annotated[
     bool, typer.Option("--json", help="Print JSON on stdout instead of tables; everything else goes to stderr.")
 ]
 TimeoutOption = Annotated[float, typer.Option("--timeout", min=0.01, help="Seconds that one call may take.")]
+PatienceOption = Annotated[
+    float, typer.Option("--patience", min=0, help="Seconds to go on trying while the gateway is away or overloaded.")
+]

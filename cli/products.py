@@ -10,7 +10,7 @@ from typing import Any, Final, TypeVar
 from google.protobuf.json_format import Parse, ParseError
 from google.protobuf.message import Message
 
-from cli.problems import FieldError, Problem
+from cli.problems import FieldError, Problem, Severity
 from cli.rows import Row
 from cli.values import availability, currency_code, is_absent, moment, money, number, text, texts, whole_number
 from zhiyin.common.v1.product_pb2 import AttributeValue, Image, Offer, Product, Rating
@@ -34,6 +34,13 @@ _TEXTS: Final = (
 _PROTO_NAMES: Final = {field.camelcase_name: field.name for field in Product.DESCRIPTOR.fields}
 _ON_THE_WAY: Final = re.compile(r"Failed to parse (\w+) field")
 _SHORT_OFFER: Final = ("price", "original_price", "currency", "availability", "quantity", "region")
+_OFFER_PATH: Final = re.compile(r"^offers\[0\]\.")
+_MASKED: Final = {
+    **{name: f"offers.{name}" for name in ("price", "original_price", "availability", "quantity")},
+    "image": "images",
+    "rating_average": "rating",
+    "rating_count": "rating",
+}
 
 
 def product_of(row: Row) -> Product | list[Problem]:
@@ -41,20 +48,46 @@ def product_of(row: Row) -> Product | list[Problem]:
 
     Only the form is checked here: what a field may hold is decided by the service, so that the rules are in one place.
     """
-    values = {_PROTO_NAMES.get(name, name): value for name, value in row.values.items() if not is_absent(value)}
+    given = {_PROTO_NAMES.get(name, name): value for name, value in row.values.items() if not is_absent(value)}
+    known = {error.field for error in row.errors}
+    values = {name: value for name, value in given.items() if name not in known}
     product = Product()
-    errors: list[FieldError] = []
+    errors = list(row.errors)
     for name, value in values.items():
         try:
             _set_field(product, name, value)
         except FieldError as exc:
             errors.append(exc)
     errors.extend(_set_short_offer(product, values))
-    if "id" not in values:
+    if "id" not in given and "id" not in known:
         errors.append(FieldError("id", "is required", "REQUIRED"))
     if not errors:
         return product
-    return [Problem(row.line, product.id, e.field, e.reason, e.description) for e in errors]
+    return [problem_of(row, product.id, error) for error in errors]
+
+
+def problem_of(row: Row, product_id: str, error: FieldError, severity: Severity = Severity.ERROR) -> Problem:
+    """What is wrong with a field of a row, with the column that the field came from."""
+    column = column_of(row, error.field)
+    return Problem(row.line, product_id, error.field, error.reason, error.description, column, severity)
+
+
+def column_of(row: Row, field: str) -> str:
+    """The column of the file that a field of a product came from; empty where it has the field's name."""
+    if not row.columns:
+        return ""
+    inner = _OFFER_PATH.sub("", field)
+    for name in (inner, re.split(r"[.\[]", inner)[0]):
+        if name in row.columns:
+            return row.columns[name]
+    return ""
+
+
+def mask_of(columns: tuple[str, ...]) -> tuple[str, ...]:
+    """The fields of a product that columns speak of, `offers.price` for those of offers; the id is none."""
+    names = [_PROTO_NAMES.get(name, name) for name in columns]
+    fields = {_MASKED.get(name, name): None for name in names}
+    return tuple(name for name in fields if name not in {"id", "etag", "currency", "region"})
 
 
 def unknown_columns(columns: tuple[str, ...]) -> list[str]:

@@ -1,29 +1,19 @@
-"""Reading a file of products row by row, in bounded memory: JSON lines, CSV and Parquet.
+"""What a file of products is to the import, whatever its format: rows, each with its place in the file.
 
-A row that cannot be read becomes a Problem with its line, and reading goes on behind it. Only a file that cannot be
-read at all raises.
+A row that cannot be read becomes a BadRow, and reading goes on behind it. Only a file that cannot be read at all
+raises.
 """
 
-import csv
-import io
-import json
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import AbstractContextManager, contextmanager
-from dataclasses import dataclass
-from decimal import Decimal
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from enum import StrEnum
-from pathlib import Path
-from typing import Any, BinaryIO, Final
+from typing import Any, Final
 
-import pyarrow as pa
-import pyarrow.parquet as pq
+from cli.problems import FieldError, Problem
 
-from cli.problems import Problem
-
-MAX_LINE_BYTES: Final = 4 * 1024 * 1024
-"""Longest line of JSON, and longest field of a CSV in characters. A product at all its limits is far below it."""
-_PARQUET_ROWS: Final = 512
-_BOM: Final = b"\xef\xbb\xbf"
+MAX_LINE: Final = 4 * 1024 * 1024
+"""Longest line of JSON, cell of a table and element of XML, in characters. A product at all its limits is far below."""
 
 
 class FileFormat(StrEnum):
@@ -32,6 +22,19 @@ class FileFormat(StrEnum):
     JSONL = "jsonl"
     CSV = "csv"
     PARQUET = "parquet"
+    GOOGLE_TSV = "google-tsv"
+    GOOGLE_XML = "google-xml"
+    SHOPIFY = "shopify"
+    JSON_LD = "json-ld"
+
+
+class NumberStyle(StrEnum):
+    """Which sign of a written amount is the decimal one."""
+
+    UNSAID = "unsaid"
+    """Read from each amount; one that can be read in two ways is a problem."""
+    POINT = "point"
+    COMMA = "comma"
 
 
 class FileError(Exception):
@@ -39,11 +42,86 @@ class FileError(Exception):
 
 
 @dataclass(frozen=True, slots=True)
+class FieldMapping:
+    """How the columns of a shop's own file become fields."""
+
+    columns: Mapping[str, str] = field(default_factory=dict)
+    """Field by column of the file."""
+    constants: Mapping[str, Any] = field(default_factory=dict)
+    """Value of a field in every row."""
+    defaults: Mapping[str, Any] = field(default_factory=dict)
+    """Value of a field where a row has none."""
+    ignored: frozenset[str] = frozenset()
+    """Columns that are left out."""
+
+
+@dataclass(frozen=True, slots=True)
+class ReadOptions:
+    """What a person can say about a file that does not stand in it."""
+
+    file_format: FileFormat | None = None
+    """None = told from the content, then from the suffix."""
+    encoding: str | None = None
+    """None = told from the content."""
+    mapping: FieldMapping | None = None
+    numbers: NumberStyle = NumberStyle.UNSAID
+    currency: str = ""
+    """Of amounts that name none."""
+    region: str = ""
+    """Of offers that name none."""
+    drop_bad_gtin: bool = False
+    now: datetime = field(default_factory=lambda: datetime.now(UTC))
+    """When a sale price has to be in effect."""
+    max_line: int = MAX_LINE
+
+
+@dataclass(frozen=True, slots=True)
+class Raw:
+    """Lines of a text file, as they stand there."""
+
+    line: int
+    """The first one's number."""
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
 class Row:
-    """One row as the file gives it; a column without a value is left out."""
+    """One product as the file gives it, under the names of our columns; a column without a value is left out."""
 
     line: int
     values: Mapping[str, Any]
+    columns: Mapping[str, str] = field(default_factory=dict, compare=False)
+    """Column of the file by ours, where they differ."""
+    raw: Raw | None = field(default=None, compare=False)
+    """None where the file is no table and no JSON lines."""
+    errors: tuple[FieldError, ...] = field(default=(), compare=False)
+    """What the reader of the format found wrong; the field is one of our columns."""
+    warnings: tuple[FieldError, ...] = field(default=(), compare=False)
+
+
+@dataclass(frozen=True, slots=True)
+class BadRow:
+    """A row that cannot be read."""
+
+    problem: Problem
+    raw: Raw | None = field(default=None, compare=False)
+
+    @property
+    def line(self) -> int:
+        """Where it begins."""
+        return self.problem.line
+
+
+@dataclass(slots=True)
+class Remarks:
+    """What reading a file brought to light beside its rows; complete once the rows are read."""
+
+    unused: dict[str, None] = field(default_factory=dict)
+    """Columns of a feed that no field of a product holds, in the order of their appearance."""
+    skipped: int = 0
+    """Products that the shop does not offer: drafts, archived and unpublished ones."""
+    cut_short: bool = False
+    """Whether the file could not be read to its end."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,177 +131,32 @@ class RowFile:
     size: int
     """Bytes of a text file, rows of a Parquet file."""
     columns: tuple[str, ...] | None
-    """Names of the columns; None where each row has its own (JSON lines)."""
-    rows: Iterator[Row | Problem]
+    """Names of our columns; None where each row has its own."""
+    rows: Iterator[Row | BadRow]
     position: Callable[[], int]
     """How much of `size` has been read."""
+    file_format: FileFormat = FileFormat.JSONL
+    encoding: str = ""
+    """Of a text file; empty for Parquet."""
+    header: str | None = None
+    """First lines of a table, as they stand there; None where rejected rows need none."""
+    fields: tuple[str, ...] | None = None
+    """Fields that the file's columns speak of, `offers.price` for those of offers; None where `columns` say it."""
+    remarks: Remarks = field(default_factory=Remarks)
+    hint: str = ""
+    """What a person should know before the rows are read."""
+
+    @property
+    def copies_rows(self) -> bool:
+        """Whether rows have the text that they stand as in the file."""
+        return self.file_format in _WITH_TEXT
+
+    @property
+    def errors(self) -> str:
+        """Handler of characters that the encoding lacks, for copies of rows."""
+        return (
+            "replace" if not self.copies_rows or self.encoding.startswith(("utf-16", "utf-32")) else "surrogateescape"
+        )
 
 
-_SUFFIXES: Final = {
-    ".jsonl": FileFormat.JSONL,
-    ".ndjson": FileFormat.JSONL,
-    ".csv": FileFormat.CSV,
-    ".parquet": FileFormat.PARQUET,
-}
-
-
-def format_of(path: Path) -> FileFormat:
-    """The format that the suffix of a file stands for.
-
-    Raises:
-        FileError: it stands for none.
-    """
-    try:
-        return _SUFFIXES[path.suffix.lower()]
-    except KeyError:
-        raise FileError(f"{path}: name the format with --format: {', '.join(FileFormat)}") from None
-
-
-def open_rows(path: Path, file_format: FileFormat) -> AbstractContextManager[RowFile]:
-    """Opens a file of products.
-
-    Raises:
-        FileError: it cannot be read, or is not of that format.
-    """
-    openers = {FileFormat.JSONL: _open_jsonl, FileFormat.CSV: _open_csv, FileFormat.PARQUET: _open_parquet}
-    return openers[file_format](path)
-
-
-@contextmanager
-def _open_jsonl(path: Path) -> Iterator[RowFile]:
-    with _opened(path) as file:
-        if file.read(len(_BOM)) != _BOM:
-            file.seek(0)
-        yield RowFile(path.stat().st_size, None, _naming(path, _json_rows(file)), file.tell)
-
-
-def _json_rows(file: BinaryIO) -> Iterator[Row | Problem]:
-    for number, line in enumerate(iter(lambda: file.readline(MAX_LINE_BYTES + 1), b""), start=1):
-        if len(line) > MAX_LINE_BYTES:
-            _skip_line(file, line)
-            yield Problem(number, "", "", "TOO_LONG", f"the line is longer than {MAX_LINE_BYTES} bytes")
-        elif line.strip():
-            yield _json_row(number, line)
-
-
-def _skip_line(file: BinaryIO, line: bytes) -> None:
-    while line and not line.endswith(b"\n"):
-        line = file.readline(MAX_LINE_BYTES)
-
-
-def _json_row(number: int, line: bytes) -> Row | Problem:
-    try:
-        values = json.loads(line.decode("utf-8"), parse_float=Decimal, parse_constant=_refuse_constant)
-    except UnicodeDecodeError:
-        return Problem(number, "", "", "NOT_UTF8", "the line is not UTF-8")
-    except json.JSONDecodeError as exc:
-        return Problem(number, "", "", "NOT_JSON", f"not JSON at column {exc.colno}: {exc.msg}")
-    except (ValueError, RecursionError):
-        return Problem(number, "", "", "NOT_JSON", "not JSON: NaN, an infinity, an endless number or too deep")
-    if not isinstance(values, dict):
-        return Problem(number, "", "", "NOT_JSON", "not a JSON object")
-    return Row(number, {key: value for key, value in values.items() if value is not None})
-
-
-def _refuse_constant(name: str) -> float:
-    raise ValueError(name)
-
-
-@contextmanager
-def _open_csv(path: Path) -> Iterator[RowFile]:
-    csv.field_size_limit(MAX_LINE_BYTES)
-    with _opened(path) as file:
-        # Bytes that are no UTF-8 are let through as lone surrogates, so that they spoil their own row only.
-        text = io.TextIOWrapper(file, encoding="utf-8-sig", errors="surrogateescape", newline="")
-        reader = csv.reader(text, strict=True)
-        try:
-            header = tuple(name.strip() for name in next(reader, []))
-        except csv.Error as exc:
-            raise FileError(f"{path}: the header is no CSV: {exc}") from exc
-        _check_header(path, header)
-        yield RowFile(path.stat().st_size, header, _naming(path, _csv_rows(reader, header)), file.tell)
-
-
-def _csv_rows(reader: Any, header: tuple[str, ...]) -> Iterator[Row | Problem]:
-    while True:
-        line = reader.line_num + 1
-        try:
-            fields = next(reader)
-        except StopIteration:
-            return
-        except csv.Error as exc:
-            yield Problem(line, "", "", "NOT_CSV", f"not CSV: {exc}")
-            continue
-        if fields:
-            yield _csv_row(line, header, fields)
-
-
-def _csv_row(line: int, header: tuple[str, ...], fields: list[str]) -> Row | Problem:
-    if len(fields) != len(header):
-        return Problem(line, "", "", "NOT_CSV", f"{len(fields)} fields where the header has {len(header)}")
-    values = {name: value for name, value in zip(header, fields, strict=True) if value.strip()}
-    try:
-        "".join(fields).encode("utf-8")
-    except UnicodeEncodeError:
-        return Problem(line, "", "", "NOT_UTF8", "the row is not UTF-8")
-    return Row(line, values)
-
-
-@contextmanager
-def _open_parquet(path: Path) -> Iterator[RowFile]:
-    with _reading(path):
-        file = pq.ParquetFile(path)
-    with file:
-        columns = tuple(file.schema_arrow.names)
-        _check_header(path, columns)
-        rows = _ParquetRows(file)
-        yield RowFile(file.metadata.num_rows, columns, _naming(path, iter(rows)), lambda: rows.read)
-
-
-class _ParquetRows:
-    def __init__(self, file: pq.ParquetFile) -> None:
-        self._file = file
-        self.read = 0
-
-    def __iter__(self) -> Iterator[Row]:
-        for batch in self._file.iter_batches(batch_size=_PARQUET_ROWS):
-            for values in _without_nanoseconds(batch).to_pylist():
-                self.read += 1
-                yield Row(self.read, {name: value for name, value in values.items() if value is not None})
-
-
-def _without_nanoseconds(batch: pa.RecordBatch) -> pa.Table:
-    """Nanoseconds would become a type of pandas, which need not be there."""
-    fields = [
-        pa.field(field.name, pa.timestamp("us", tz=field.type.tz) if pa.types.is_timestamp(field.type) else field.type)
-        for field in batch.schema
-    ]
-    return pa.Table.from_batches([batch]).cast(pa.schema(fields), safe=False)
-
-
-def _check_header(path: Path, columns: tuple[str, ...]) -> None:
-    if not columns:
-        raise FileError(f"{path}: there is no header")
-    twice = {name for name in columns if columns.count(name) > 1}
-    if twice:
-        raise FileError(f"{path}: columns that occur twice: {', '.join(sorted(twice))}")
-
-
-def _opened(path: Path) -> BinaryIO:
-    with _reading(path):
-        return path.open("rb")
-
-
-def _naming(path: Path, rows: Iterator[Row | Problem]) -> Iterator[Row | Problem]:
-    with _reading(path):
-        yield from rows
-
-
-@contextmanager
-def _reading(path: Path) -> Iterator[None]:
-    try:
-        yield
-    except OSError as exc:
-        raise FileError(f"{path}: {exc.strerror or exc}") from exc
-    except pa.ArrowException as exc:
-        raise FileError(f"{path}: not a Parquet file that can be read: {exc}") from exc
+_WITH_TEXT: Final = frozenset({FileFormat.JSONL, FileFormat.CSV, FileFormat.GOOGLE_TSV, FileFormat.SHOPIFY})

@@ -27,6 +27,8 @@ SETTINGS = {
     "max_connections": "200",
     "password_encryption": "scram-sha-256",
     "timezone": "UTC",
+    # A WAL archive that was given up must not fill the disk; one that is away for longer has to begin anew.
+    "max_slot_wal_keep_size": "16GB",
 }
 # For throw-away data: survives the death of a process, not of the machine.
 NOT_DURABLE = {"fsync": "off", "full_page_writes": "off", "synchronous_commit": "off"}

@@ -7,7 +7,7 @@ import re
 import numpy as np
 
 from services.common.errors import FailedPrecondition, NotFound, invalid
-from zhiyin.common.v1 import explanation_pb2, product_pb2, vector_pb2, write_pb2
+from zhiyin.common.v1 import explanation_pb2, product_pb2, result_set_pb2, vector_pb2, write_pb2
 from zhiyin.encoder.v1 import encoder_service_pb2 as encoder_pb
 from zhiyin.encoder.v1.encoder_service_pb2_grpc import EncoderServiceServicer
 from zhiyin.feedback.v1 import feedback_service_pb2 as feedback_pb
@@ -23,17 +23,24 @@ from zhiyin.retrieval.v1.retrieval_service_pb2_grpc import RetrievalServiceServi
 
 
 class FakeRetrieval(RetrievalServiceServicer):
-    """Finds `titles` in their order; forgets what is deleted; can refuse or hang."""
+    """Finds `titles` in their order; forgets what is deleted; can refuse or hang.
+
+    Another order than relevance is that of the ids read backwards: it equals neither this one nor the fake ranker's.
+    """
 
     def __init__(self):
         self.titles = {f"p{number:03}": f"Product {number}" for number in range(1, 46)}
+        self.other_variant_counts = {}
         self.requests = []
         self.degradations = []
         self.error = None
         self.hang = False
+        self.time_left = []
+        """Seconds that each call was given."""
 
-    async def _noted(self, request):
+    async def _noted(self, request, context):
         self.requests.append(request)
+        self.time_left.append(context.time_remaining())
         if self.hang:
             await asyncio.Event().wait()
         if self.error is not None:
@@ -42,23 +49,49 @@ class FakeRetrieval(RetrievalServiceServicer):
     def _summary(self, product_id):
         return product_pb2.ProductSummary(id=product_id, title=self.titles[product_id])
 
-    async def SearchCandidates(self, request, context):
-        await self._noted(request)
-        reply = retrieval_pb.SearchCandidatesResponse(degradations=self.degradations, index_version="v1")
-        reply.usage.tokens = 5
-        for product_id in list(self.titles)[: request.limit]:
+    def _product(self, product_id):
+        if product_id not in self.titles:
+            raise NotFound("no such product", reason="PRODUCT_NOT_FOUND")
+        return product_pb2.Product(id=product_id, title=self.titles[product_id], etag="1")
+
+    def _fill(self, reply, product_ids):
+        reply.degradations.extend(self.degradations)
+        reply.index_version = "v1"
+        reply.result_set.size = len(self.titles)
+        for product_id in product_ids:
             found = reply.found.add(summary=self._summary(product_id))
+            found.other_variant_count = self.other_variant_counts.get(product_id, 0)
             found.candidate.product_id = product_id
             found.candidate.scores.cosine = 0.8
         return reply
 
+    async def SearchCandidates(self, request, context):
+        await self._noted(request, context)
+        reply = retrieval_pb.SearchCandidatesResponse()
+        reply.usage.tokens = 5
+        for spec in request.facets:
+            reply.result_set.facets.add(field=spec.field, distinct_count=3)
+        if request.relaxation == result_set_pb2.RELAXATION_MODE_RELAX_FILTER:
+            reply.result_set.relaxed_fields.append("filter.price")
+        by_relevance = request.order <= result_set_pb2.SORT_ORDER_RELEVANCE
+        ids = list(self.titles) if by_relevance else sorted(self.titles, key=lambda product_id: product_id[::-1])
+        return self._fill(reply, ids[: request.limit])
+
+    async def FindSimilarProducts(self, request, context):
+        await self._noted(request, context)
+        if request.product_id not in self.titles:
+            raise NotFound("the index has no such product", reason="PRODUCT_NOT_INDEXED")
+        left_out = {request.product_id, *request.excluded_product_ids}
+        ids = [product_id for product_id in self.titles if product_id not in left_out]
+        return self._fill(retrieval_pb.FindSimilarProductsResponse(), ids[: request.limit])
+
     async def GetSummaries(self, request, context):
-        await self._noted(request)
+        await self._noted(request, context)
         known = [product_id for product_id in request.product_ids if product_id in self.titles]
         return retrieval_pb.GetSummariesResponse(summaries=[self._summary(product_id) for product_id in known])
 
     async def UpsertProducts(self, request, context):
-        await self._noted(request)
+        await self._noted(request, context)
         results = [
             write_pb2.ProductWriteResult(product_id=p.id, outcome=write_pb2.WRITE_OUTCOME_CREATED, etag="1")
             for p in request.products
@@ -66,7 +99,7 @@ class FakeRetrieval(RetrievalServiceServicer):
         return retrieval_pb.UpsertProductsResponse(results=results)
 
     async def DeleteProducts(self, request, context):
-        await self._noted(request)
+        await self._noted(request, context)
         results = []
         for product_id in request.product_ids:
             gone = self.titles.pop(product_id, None)
@@ -75,11 +108,32 @@ class FakeRetrieval(RetrievalServiceServicer):
         return retrieval_pb.DeleteProductsResponse(results=results)
 
     async def GetProduct(self, request, context):
-        await self._noted(request)
-        if request.product_id not in self.titles:
-            raise NotFound("no such product", reason="PRODUCT_NOT_FOUND")
-        product = product_pb2.Product(id=request.product_id, title=self.titles[request.product_id], etag="1")
-        return retrieval_pb.GetProductResponse(product=product)
+        await self._noted(request, context)
+        product = self._product(request.product_id)
+        return retrieval_pb.GetProductResponse(product=product, index_state=retrieval_pb.INDEX_STATE_SEARCHABLE)
+
+    async def UpdateOffers(self, request, context):
+        await self._noted(request, context)
+        reply = retrieval_pb.UpdateOffersResponse(degradations=self.degradations)
+        for update in request.updates:
+            known = update.product_id in self.titles
+            outcome = write_pb2.WRITE_OUTCOME_UPDATED if known else write_pb2.WRITE_OUTCOME_NOT_FOUND
+            reply.results.add(product_id=update.product_id, region=update.offer.region, outcome=outcome)
+        return reply
+
+    async def BatchGetProducts(self, request, context):
+        await self._noted(request, context)
+        products = [self._product(product_id) for product_id in request.product_ids]
+        return retrieval_pb.BatchGetProductsResponse(products=products)
+
+    async def ListProducts(self, request, context):
+        await self._noted(request, context)
+        if request.page_size < 0:
+            raise invalid("page_size", "must be 0 or more", "OUT_OF_RANGE")
+        after = sorted(product_id for product_id in self.titles if product_id > request.after_product_id)
+        page = after[: request.page_size or 100]
+        products = [self._product(product_id) for product_id in page]
+        return retrieval_pb.ListProductsResponse(products=products, more=len(page) < len(after))
 
 
 class FakeRanker(RankerServiceServicer):

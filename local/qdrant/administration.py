@@ -2,11 +2,14 @@
 
 from qdrant_client import grpc as pb
 
-from local.qdrant.collections import Collection, Collections
+from local.qdrant.collection import Collection
+from local.qdrant.collections import Collections
+from local.qdrant.refusals import refuse_fields
 from local.qdrant.replies import DATA_TYPES
 
 # What the engine speaks the API of; clients compare it with their own version.
 VERSION = "1.20.0"
+UPDATABLE = ("collection_name", "timeout", "metadata")
 
 
 class Administration:
@@ -22,6 +25,12 @@ class Administration:
     def create(self, request: pb.CreateCollection) -> pb.CollectionOperationResponse:
         """Makes a collection."""
         self._collections.create(request)
+        return pb.CollectionOperationResponse(result=True)
+
+    def update(self, request: pb.UpdateCollection) -> pb.CollectionOperationResponse:
+        """Merges metadata into a collection's; a null removes its key. Nothing else of it can be changed."""
+        refuse_fields(request, *(name for name in request.DESCRIPTOR.fields_by_name if name not in UPDATABLE))
+        self._collections.merge_metadata(request.collection_name, request.metadata)
         return pb.CollectionOperationResponse(result=True)
 
     def delete(self, request: pb.DeleteCollection) -> pb.CollectionOperationResponse:
@@ -53,7 +62,7 @@ class Administration:
 
 
 def description(collection: Collection) -> pb.CollectionInfo:
-    """What Get tells of a collection. What it says of HNSW, optimisers and log are Qdrant's defaults, not in use."""
+    """What Get tells of a collection. What it says of optimisers and log are Qdrant's defaults, not in use."""
     info = collection.shard.info()
     creation = collection.creation
     schema = {
@@ -66,7 +75,7 @@ def description(collection: Collection) -> pb.CollectionInfo:
         sparse_vectors_config=creation.sparse_vectors_config,
     )
     return pb.CollectionInfo(
-        status=pb.CollectionStatus.Green,
+        status=pb.CollectionStatus.Green if collection.journal is None else pb.CollectionStatus.Yellow,
         optimizer_status=pb.OptimizerStatus(ok=True),
         segments_count=info.segments_count,
         points_count=info.points_count,

@@ -1,8 +1,9 @@
 """Collections and aliases on disk: one directory per collection, with a shard of the engine in it."""
 
-import os
+import asyncio
 import shutil
 import uuid
+from collections.abc import Mapping
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -12,53 +13,14 @@ import qdrant_edge as edge
 from google.protobuf import json_format
 from qdrant_client import grpc as pb
 
-from local.qdrant.found import FoundPoints
-from local.qdrant.refusals import RefusedError, bad_input, engine_errors, no_collection, not_served, refuse_fields
-from local.qdrant.requests import DISTANCES
+from local.qdrant import shards
+from local.qdrant.collection import Collection
+from local.qdrant.configuration import configuration
+from local.qdrant.files import replace_text
+from local.qdrant.refusals import RefusedError, bad_input, engine_errors, no_collection
 
 CREATION = "collection.json"
-# Serialised payloads per collection: those of 50,000 products of 1 kB with room to spare.
-KEPT_BYTES = 128 * 1024 * 1024
 FORBIDDEN_IN_NAMES = frozenset('<>:"/\\|?*\0') | {chr(code) for code in range(32)}
-
-
-class Collection:
-    """A collection: how it was created, and its open shard."""
-
-    def __init__(self, creation: pb.CreateCollection, shard: edge.EdgeShard, directory: Path) -> None:
-        self.creation = creation
-        self.shard = shard
-        self.directory = directory
-        self.found = FoundPoints(shard, KEPT_BYTES)
-        self.indexed_fields: dict[str, str] = {}
-        self._written = False
-        self.read_indexed_fields()
-
-    @property
-    def name(self) -> str:
-        """Its name; aliases are not its own business."""
-        return self.creation.collection_name
-
-    @property
-    def strict_mode(self) -> pb.StrictModeConfig:
-        """What it refuses; nothing where it was created without."""
-        return self.creation.strict_mode_config
-
-    def update(self, operation: edge.UpdateOperation) -> None:
-        """Applies a write: in the write-ahead log, and visible, when it returns."""
-        self._written = True
-        self.shard.update(operation)
-
-    def flush(self) -> None:
-        """Stores what was written since the last time, after which the engine shortens its log."""
-        if self._written:
-            self._written = False
-            self.shard.flush()
-
-    def read_indexed_fields(self) -> None:
-        """Sets `indexed_fields`: the type of the index, in lower case, by field of the payload."""
-        schema = self.shard.info().payload_schema
-        self.indexed_fields = {key: str(index.data_type).rpartition(".")[2].lower() for key, index in schema.items()}
 
 
 class Collections:
@@ -66,12 +28,15 @@ class Collections:
 
     A collection exists from the moment that `collection.json` is in its directory, and an alias from the moment
     that `aliases.json` names it: each is put in place by one rename, so a crash leaves the old state or the new.
+    Writers wait for `writable`, which is cleared while a shard is copied.
     """
 
     def __init__(self, directory: Path) -> None:
         self._directory = directory
         self._by_name: dict[str, Collection] = {}
         self._aliases: dict[str, str] = {}
+        self.writable = asyncio.Event()
+        self.writable.set()
 
     def __enter__(self) -> Self:
         self._directory.mkdir(parents=True, exist_ok=True)
@@ -90,7 +55,7 @@ class Collections:
         self, exc_type: type[BaseException] | None, exc: BaseException | None, tb: TracebackType | None
     ) -> None:
         for collection in self._by_name.values():
-            collection.shard.close()
+            collection.close()
         self._by_name.clear()
 
     def names(self) -> list[str]:
@@ -100,6 +65,10 @@ class Collections:
     def exists(self, name: str) -> bool:
         """Whether there is a collection or an alias of that name."""
         return self._aliases.get(name, name) in self._by_name
+
+    def find(self, name: str) -> Collection | None:
+        """The collection of that name, unless it is gone; takes no alias."""
+        return self._by_name.get(name)
 
     def get(self, name: str) -> Collection:
         """The collection of that name or alias.
@@ -127,8 +96,8 @@ class Collections:
         config = configuration(request)
         directory.mkdir()
         with engine_errors():
-            edge.EdgeShard.create(str(directory / "shard"), config).close()
-        _write(directory / CREATION, json_format.MessageToJson(request))
+            edge.EdgeShard.create(str(shards.current(directory)), config).close()
+        replace_text(directory / CREATION, json_format.MessageToJson(request))
         self._open(directory)
 
     def delete(self, name: str) -> bool:
@@ -136,11 +105,30 @@ class Collections:
         collection = self._by_name.pop(name, None)
         if collection is None:
             return False
-        collection.shard.close()
+        being_copied = collection.journal is not None
+        collection.close()
         (collection.directory / CREATION).unlink()
-        shutil.rmtree(collection.directory)
+        if not being_copied:  # else whoever copies it removes the directory, when its process has ended
+            shutil.rmtree(collection.directory, ignore_errors=True)
         self._store_aliases({alias: target for alias, target in self._aliases.items() if target != name})
         return True
+
+    def merge_metadata(self, name: str, metadata: Mapping[str, pb.Value]) -> None:
+        """Adds to a collection's metadata; a key whose value is null is removed.
+
+        Raises:
+            RefusedError: There is no collection of that name or alias.
+        """
+        collection = self.get(name)
+        changed = pb.CreateCollection()
+        changed.CopyFrom(collection.creation)
+        for key, value in metadata.items():
+            if value.HasField("null_value"):
+                changed.metadata.pop(key, None)
+            else:
+                changed.metadata[key].CopyFrom(value)
+        replace_text(collection.directory / CREATION, json_format.MessageToJson(changed))
+        collection.creation = changed
 
     def flush(self) -> None:
         """Stores what was written; keeps the logs, and with them the next start, short."""
@@ -186,57 +174,9 @@ class Collections:
 
     def _store_aliases(self, aliases: dict[str, str]) -> None:
         self._aliases = aliases
-        _write(self._directory / "aliases.json", json_format.MessageToJson(self.aliases()))
+        replace_text(self._directory / "aliases.json", json_format.MessageToJson(self.aliases()))
 
     def _open(self, directory: Path) -> None:
         creation = json_format.Parse((directory / CREATION).read_text(encoding="utf-8"), pb.CreateCollection())
-        shard = edge.EdgeShard.load(str(directory / "shard"))
-        self._by_name[creation.collection_name] = Collection(creation, shard, directory)
-
-
-def configuration(request: pb.CreateCollection) -> edge.EdgeConfig:
-    """The engine's configuration: named dense vectors, named sparse ones, the write-ahead log on.
-
-    Settings that only say how an index is built or stored (HNSW, optimisers, memory) are taken and ignored:
-    this engine searches exactly.
-
-    Raises:
-        RefusedError: More than one shard, quantisation, or a vector of a kind that is not on the list.
-    """
-    refuse_fields(request, "quantization_config", "sharding_method")
-    if request.shard_number > 1:
-        raise not_served("more than one shard")
-    if request.vectors_config.WhichOneof("config") == "params":
-        raise not_served("a vector without a name")
-    dense = {name: dense_vector(params) for name, params in request.vectors_config.params_map.map.items()}
-    sparse = {name: sparse_vector(params) for name, params in request.sparse_vectors_config.map.items()}
-    return edge.EdgeConfig(vectors=dense, sparse_vectors=sparse, wal_enabled=True)
-
-
-def dense_vector(params: pb.VectorParams) -> edge.EdgeVectorParams:
-    """A named dense vector."""
-    refuse_fields(params, "quantization_config", "multivector_config")
-    if params.distance not in DISTANCES:
-        raise not_served(f"Distance {pb.Distance.Name(params.distance)}")
-    if not 1 <= params.size <= 65536:
-        raise bad_input("size of a vector must be 1 to 65536")
-    return edge.EdgeVectorParams(params.size, DISTANCES[params.distance])
-
-
-def sparse_vector(params: pb.SparseVectorParams) -> edge.EdgeSparseVectorParams:
-    """A named sparse vector, with or without IDF."""
-    return edge.EdgeSparseVectorParams(modifier=edge.Modifier.Idf if params.modifier == pb.Idf else None)
-
-
-def _write(path: Path, text: str) -> None:
-    fresh = path.with_suffix(".new")
-    with fresh.open("w", encoding="utf-8") as file:
-        file.write(text)
-        file.flush()
-        os.fsync(file.fileno())
-    fresh.replace(path)
-    directory = os.open(path.parent, os.O_RDONLY)
-    try:
-        os.fsync(directory)
-    finally:
-        os.close(directory)
+        shards.remove_others(directory)
+        self._by_name[creation.collection_name] = Collection(creation, directory)

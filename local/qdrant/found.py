@@ -1,69 +1,123 @@
-"""Found points as messages, without turning the same payload into protobuf again and again.
+"""Found points as bytes of the reply, without turning the same payload into protobuf again and again.
 
-Building the payloads of 400 points from Python objects takes 8 ms and copying them from bytes 1 ms, so the bytes
-are kept. The engine counts up a point's version with every change, which tells whether they still hold.
+Building the payloads of 400 points from Python objects takes 8 ms and joining their bytes less than one, so the bytes
+are kept. The engine counts up a point's version with every change, which tells whether they still hold. Only a
+search by vectors tells the version: what is ordered by a field, or by nothing, comes with 0, and is read again.
+
+Serialised messages that are joined are the message merged of them (protobuf.dev/programming-guides/encoding).
 """
 
+import struct
 from collections.abc import Sequence
-from typing import Any
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import TypeAlias
+from uuid import UUID
 
 import qdrant_edge as edge
 from qdrant_client import grpc as pb
 
 from local.qdrant import replies, requests
+from local.qdrant.identifiers import point_id_message
+
+LENGTH_DELIMITED, FIXED_32 = 2, 5
+SCORE = struct.Struct("<Bf")
+SCORE_TAG = pb.ScoredPoint.DESCRIPTOR.fields_by_name["score"].number << 3 | FIXED_32
+RESULT = bytes([pb.BatchResult.DESCRIPTOR.fields_by_name["result"].number << 3 | LENGTH_DELIMITED])
+"""The tag of `result` in QueryResponse, BatchResult and QueryBatchResponse."""
+UNTOLD = 0
+"""The version of a point that the engine did not look up."""
+
+
+Key: TypeAlias = tuple[bytes, UUID | int | str]
+"""What of the payload is asked for, serialised, and the id of the point."""
+
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """A point as a part of a serialised ScoredPoint: id, version and payload."""
+
+    version: int
+    encoded: bytes
 
 
 class FoundPoints:
-    """Serialised ids and payloads of points found before, bounded in bytes; the oldest leave first."""
+    """Serialised points found before, bounded in bytes; the oldest leave first."""
 
     def __init__(self, shard: edge.EdgeShard, capacity: int) -> None:
-        """`capacity` is in bytes of serialised payloads."""
+        """`capacity` is in bytes of serialised points."""
         self._shard = shard
         self._capacity = capacity
-        self._kept: dict[tuple[bytes, Any], tuple[int, bytes]] = {}
+        self._kept: dict[Key, Kept] = {}
         self._size = 0
 
-    def write(
-        self,
-        found: Sequence[edge.ScoredPoint],
-        selection: pb.WithPayloadSelector,
-        reply: pb.QueryResponse | pb.BatchResult,
-    ) -> None:
-        """Appends `found`, queried without payload, to a reply, with the payload that `selection` names."""
+    def encode(self, found: Sequence[edge.ScoredPoint], selection: pb.WithPayloadSelector) -> bytes:
+        """`found`, queried without payload, as a serialised BatchResult, with the payload that `selection` names."""
         selected = selection.SerializeToString()
-        self._read_missing(found, selection, selected)
-        for point in found:
-            message = reply.result.add()
-            message.MergeFromString(self._kept[selected, point.id][1])
-            message.score = point.score
-            message.version = point.version
-            if point.vector is not None:
-                message.vectors.CopyFrom(replies.vectors(point.vector))
-            if point.order_value is not None:
-                message.order_value.CopyFrom(replies.order_value(point.order_value))
+        keys: list[Key] = [(selected, point.id) for point in found]
+        self._read_missing(found, keys, selection)
+        encoded = b"".join(
+            part
+            for key, point in zip(keys, found, strict=True)
+            for part in element_parts(self._kept[key].encoded, scored_part(point))
+        )
         self._evict()
+        return encoded
 
     def _read_missing(
-        self, found: Sequence[edge.ScoredPoint], selection: pb.WithPayloadSelector, selected: bytes
+        self, found: Sequence[edge.ScoredPoint], keys: Sequence[Key], selection: pb.WithPayloadSelector
     ) -> None:
         missing = {}
-        for point in found:
-            kept = self._kept.get((selected, point.id))
-            if kept is None or kept[0] != point.version:
-                missing[point.id] = point.version
+        for key, point in zip(keys, found, strict=True):
+            kept, version = self._kept.get(key), point.version
+            if kept is None or kept.version != version or version == UNTOLD:
+                missing[key[1]] = key, version
         if not missing:
             return
         for record in self._shard.retrieve(list(missing), with_payload=requests.selector(selection), with_vector=False):
-            self._keep((selected, record.id), missing[record.id], record)
+            self._keep(*missing[record.id], record)
 
-    def _keep(self, key: tuple[bytes, Any], version: int, record: edge.Record) -> None:
+    def _keep(self, key: Key, version: int, record: edge.Record) -> None:
         payload = None if record.payload is None else replies.payload(record.payload)
-        message = pb.ScoredPoint(id=replies.point_id(record.id), payload=payload).SerializeToString()
-        _, outdated = self._kept.pop(key, (0, b""))
-        self._kept[key] = version, message
-        self._size += len(message) - len(outdated)
+        message = pb.ScoredPoint(id=point_id_message(record.id), version=version, payload=payload)
+        outdated = self._kept.pop(key, None)
+        kept = self._kept[key] = Kept(version, message.SerializeToString())
+        self._size += len(kept.encoded) - (len(outdated.encoded) if outdated is not None else 0)
 
     def _evict(self) -> None:
         while self._size > self._capacity:
-            _, message = self._kept.pop(next(iter(self._kept)))
-            self._size -= len(message)
+            self._size -= len(self._kept.pop(next(iter(self._kept))).encoded)
+
+
+def scored_part(point: edge.ScoredPoint) -> bytes:
+    """What is of one query only, as a part of a serialised ScoredPoint."""
+    score = SCORE.pack(SCORE_TAG, point.score)
+    vector, order_value = point.vector, point.order_value
+    if vector is None and order_value is None:
+        return score
+    rest = pb.ScoredPoint(
+        vectors=None if vector is None else replies.vectors(vector),
+        order_value=None if order_value is None else replies.order_value(order_value),
+    )
+    return score + bytes(rest.SerializeToString())
+
+
+def element(encoded: bytes) -> bytes:
+    """A serialised message as an element of the field `result`, which has the same number in every reply."""
+    return b"".join(element_parts(encoded))
+
+
+def element_parts(*encoded: bytes) -> tuple[bytes, ...]:
+    """The same of the parts of a message, to be joined."""
+    return RESULT, varint(sum(map(len, encoded))), *encoded
+
+
+@lru_cache(maxsize=4096)
+def varint(number: int) -> bytes:
+    """Seven bits a byte, the lowest first; the eighth says that more follow."""
+    encoded = bytearray()
+    while number > 0x7F:
+        encoded.append(number & 0x7F | 0x80)
+        number >>= 7
+    encoded.append(number)
+    return bytes(encoded)

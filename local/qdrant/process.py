@@ -10,6 +10,7 @@ from qdrant_client.grpc import HealthCheckRequest, QdrantStub
 
 from local.processes import free_port
 from local.program import PROBE_SECONDS, Program
+from local.qdrant.settings import OptimiserSettings
 
 
 class QdrantServer(Program):
@@ -23,10 +24,12 @@ class QdrantServer(Program):
         log: Path | None = None,
         environment: Mapping[str, str] | None = None,
         note: Path | None = None,
+        settings: OptimiserSettings | None = None,
     ) -> None:
         """`port` 0 takes a free one and keeps it over restarts."""
         port = port or free_port()
         command = [sys.executable, "-m", "local.qdrant", "--data", str(directory.resolve()), "--port", str(port)]
+        command += settings.arguments() if settings is not None else []
         super().__init__(
             command,
             address=f"127.0.0.1:{port}",

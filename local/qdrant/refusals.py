@@ -32,6 +32,11 @@ def no_collection(name: str) -> RefusedError:
     return RefusedError(grpc.StatusCode.NOT_FOUND, f"Not found: Collection `{name}` doesn't exist!")
 
 
+def not_found(what: str) -> RefusedError:
+    """A point that the request names, or a vector of it, is not there."""
+    return RefusedError(grpc.StatusCode.NOT_FOUND, f"Not found: {what}")
+
+
 def not_served(what: str) -> RefusedError:
     """Qdrant can do it, the local front does not: it is not on the list of what retrieval uses."""
     return RefusedError(
@@ -52,6 +57,15 @@ def refuse_fields(request: Message, *names: str) -> None:
             raise not_served(f"{request.DESCRIPTOR.name}.{name}")
 
 
+CALLERS_FAULTS = (
+    "Vector dimension error",
+    "Not existing vector name",
+    "No range index",
+    "No appropriate index for faceting",
+    "Wrong",
+)
+
+
 @contextlib.contextmanager
 def engine_errors() -> Iterator[None]:
     """Translates what the engine raises: bare `Exception`s that only their text tells apart.
@@ -68,7 +82,7 @@ def engine_errors() -> Iterator[None]:
     except Exception as exc:
         text = str(exc)
         if text.startswith("No point with id"):
-            raise RefusedError(grpc.StatusCode.NOT_FOUND, f"Not found: {text}") from exc
-        if text.startswith(("Vector dimension error", "Not existing vector name", "No range index", "Wrong")):
+            raise not_found(text) from exc
+        if text.startswith(CALLERS_FAULTS):
             raise bad_input(text) from exc
         raise RefusedError(grpc.StatusCode.INTERNAL, f"Service internal error: {text}") from exc

@@ -2,10 +2,11 @@
 
 from collections.abc import Callable
 from typing import Any
-from uuid import UUID
 
 import qdrant_edge as edge
 from qdrant_client import grpc as pb
+
+from local.qdrant.identifiers import point_id_message
 
 DATA_TYPES = {
     edge.PayloadSchemaType.Keyword: pb.PayloadSchemaType.Keyword,
@@ -14,11 +15,6 @@ DATA_TYPES = {
     edge.PayloadSchemaType.Datetime: pb.PayloadSchemaType.Datetime,
     edge.PayloadSchemaType.Uuid: pb.PayloadSchemaType.Uuid,
 }
-
-
-def point_id(identifier: int | UUID | str) -> pb.PointId:
-    """An id as the API has it."""
-    return pb.PointId(num=identifier) if isinstance(identifier, int) else pb.PointId(uuid=str(identifier))
 
 
 def value(given: Any) -> pb.Value:
@@ -62,8 +58,20 @@ def order_value(given: float) -> pb.OrderValue:
 def retrieved(record: edge.Record) -> pb.RetrievedPoint:
     """A point read by id or in a scroll."""
     return pb.RetrievedPoint(
-        id=point_id(record.id),
+        id=point_id_message(record.id),
         payload=None if record.payload is None else payload(record.payload),
         vectors=None if record.vector is None else vectors(record.vector),
         order_value=None if record.order_value is None else order_value(record.order_value),
     )
+
+
+def facet_hit(given: edge.FacetHit) -> pb.FacetHit:
+    """A value of a field and the number of points that have it."""
+    return pb.FacetHit(value=facet_value(given.value), count=given.count)
+
+
+def facet_value(given: str | int | bool) -> pb.FacetValue:  # noqa: FBT001 - a value of any payload
+    """A value that points are counted by."""
+    if isinstance(given, str):
+        return pb.FacetValue(string_value=given)
+    return pb.FacetValue(bool_value=given) if isinstance(given, bool) else pb.FacetValue(integer_value=given)

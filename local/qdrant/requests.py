@@ -1,12 +1,14 @@
 """Messages of Qdrant's gRPC API -> objects of the engine, with no model in between."""
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import qdrant_edge as edge
 from qdrant_client import grpc as pb
 
-from local.qdrant.refusals import bad_input, not_served, refuse_fields
+from local.qdrant.conditions import filters
+from local.qdrant.identifiers import point_id
+from local.qdrant.refusals import bad_input, not_found, not_served, refuse_fields
 
 DISTANCES = {pb.Cosine: edge.Distance.Cosine, pb.Dot: edge.Distance.Dot}
 INDEX_TYPES = {
@@ -16,11 +18,6 @@ INDEX_TYPES = {
     pb.FieldTypeDatetime: edge.PayloadSchemaType.Datetime,
     pb.FieldTypeUuid: edge.PayloadSchemaType.Uuid,
 }
-
-
-def point_id(message: pb.PointId) -> int | str:
-    """An id as the engine takes it. The engine refuses a text that is no UUID."""
-    return message.uuid or message.num
 
 
 def value(message: pb.Value) -> Any:
@@ -95,14 +92,35 @@ def vector_selector(message: pb.WithVectorsSelector) -> bool | list[str]:
     return message.enable
 
 
-def nearest(message: pb.VectorInput, using: str) -> edge.Query:
-    """A search by a vector that the request carries."""
+def nearest(message: pb.VectorInput, using: str, shard: edge.EdgeShard) -> edge.Query:
+    """A search by a vector that the request carries, or that a stored point has.
+
+    Raises:
+        RefusedError: That point is not there or has no such vector.
+    """
     kind = message.WhichOneof("variant")
     if kind == "dense":
         return edge.Query.Nearest(list(message.dense.data), using=using)
     if kind == "sparse":
         return edge.Query.Nearest(sparse(message.sparse.indices, message.sparse.values), using=using)
+    if kind == "id":
+        return edge.Query.Nearest(stored_vector(shard, point_id(message.id), using), using=using)
     raise not_served(f"VectorInput.{kind}")
+
+
+def stored_vector(shard: edge.EdgeShard, identifier: int | str, name: str) -> Any:
+    """The named vector of a stored point.
+
+    Raises:
+        RefusedError: The point is not there or has no such vector.
+    """
+    records = shard.retrieve([identifier], with_payload=False, with_vector=[name])
+    if not records:
+        raise not_found(f"No point with id {identifier} found")
+    vectors_of: Any = records[0].vector or {}
+    if name not in vectors_of:
+        raise not_found(f"Vector with name {name} for point {identifier} not found")
+    return vectors_of[name]
 
 
 def order_by(message: pb.OrderBy) -> edge.OrderBy:
@@ -112,7 +130,7 @@ def order_by(message: pb.OrderBy) -> edge.OrderBy:
     return edge.OrderBy(message.key, direction)
 
 
-def query(message: pb.QueryPoints) -> edge.QueryRequest:
+def query(message: pb.QueryPoints, shard: edge.EdgeShard) -> edge.QueryRequest:
     """One query: nearest, ordered by a field, or every point by id. Payloads are read apart (`found`).
 
     Raises:
@@ -121,77 +139,47 @@ def query(message: pb.QueryPoints) -> edge.QueryRequest:
     refuse_fields(message, "prefetch", "lookup_from", "shard_key_selector")
     if message.HasField("limit") and message.limit == 0:
         raise bad_input("limit must be 1 or more")
-    kind = message.query.WhichOneof("variant") if message.HasField("query") else None
-    scoring: Any = None
-    if kind == "nearest":
-        scoring = nearest(message.query.nearest, message.using)
-    elif kind == "order_by":
-        scoring = order_by(message.query.order_by)
-    elif kind is not None:
-        raise not_served(f"Query.{kind}")
     return edge.QueryRequest(
         limit=message.limit if message.HasField("limit") else 10,
         offset=message.offset,
-        query=scoring,
+        query=scoring(message, shard),
         with_vector=vector_selector(message.with_vectors),
         with_payload=False,
-        filter=filters(message.filter) if message.HasField("filter") else None,
+        filter=query_filter(message),
         score_threshold=message.score_threshold if message.HasField("score_threshold") else None,
+        params=search_params(message.params) if message.HasField("params") else None,
     )
 
 
-def filters(message: pb.Filter) -> edge.Filter:
-    """A filter with all it contains."""
-    refuse_fields(message, "min_should")
-    return edge.Filter(
-        must=[condition(part) for part in message.must] or None,
-        should=[condition(part) for part in message.should] or None,
-        must_not=[condition(part) for part in message.must_not] or None,
+def scoring(message: pb.QueryPoints, shard: edge.EdgeShard) -> edge.Query | edge.OrderBy | None:
+    """What a query orders by; nothing where it has none."""
+    kind = message.query.WhichOneof("variant") if message.HasField("query") else None
+    if kind is None:
+        return None
+    if kind == "nearest":
+        return nearest(message.query.nearest, message.using, shard)
+    if kind == "order_by":
+        return order_by(message.query.order_by)
+    raise not_served(f"Query.{kind}")
+
+
+def query_filter(message: pb.QueryPoints) -> edge.Filter | None:
+    """The filter of a query; a point that is searched by is not found itself."""
+    wanted = filters(message.filter) if message.HasField("filter") else None
+    if not message.query.nearest.HasField("id"):
+        return wanted
+    itself = edge.HasIdCondition({point_id(message.query.nearest.id)})
+    return edge.Filter(must=None if wanted is None else [wanted], must_not=[itself])
+
+
+def search_params(message: pb.SearchParams) -> edge.SearchParams:
+    """How hard an approximate search tries; of no consequence while the engine searches exactly."""
+    refuse_fields(message, "quantization", "acorn", "idf")
+    return edge.SearchParams(
+        hnsw_ef=message.hnsw_ef if message.HasField("hnsw_ef") else None,
+        exact=message.exact,
+        indexed_only=message.indexed_only,
     )
-
-
-def condition(message: pb.Condition) -> "edge.ConditionType":
-    """One condition of a filter."""
-    kind = message.WhichOneof("condition_one_of")
-    if kind == "field":
-        return field_condition(message.field)
-    if kind == "nested":
-        return edge.NestedCondition(message.nested.key, filters(message.nested.filter))
-    if kind == "has_id":
-        return edge.HasIdCondition({point_id(one) for one in message.has_id.has_id})
-    if kind == "filter":
-        return filters(message.filter)
-    if kind == "is_empty":
-        return edge.IsEmptyCondition(message.is_empty.key)
-    raise not_served(f"Condition.{kind}")
-
-
-# No "boolean": qdrant-edge-py 0.9.0 takes True for the integer 1, so that the match finds nothing. Store a keyword.
-MATCHES: dict[str, Callable[[pb.Match], "edge.MatchType"]] = {
-    "keyword": lambda match: edge.MatchValue(match.keyword),
-    "integer": lambda match: edge.MatchValue(match.integer),
-    "keywords": lambda match: edge.MatchAny(list(match.keywords.strings)),
-    "integers": lambda match: edge.MatchAny(list(match.integers.integers)),
-    "except_keywords": lambda match: edge.MatchExcept(list(match.except_keywords.strings)),
-    "except_integers": lambda match: edge.MatchExcept(list(match.except_integers.integers)),
-}
-
-
-def field_condition(message: pb.FieldCondition) -> edge.FieldCondition:
-    """A condition on a field of the payload: a match or a range."""
-    refuse_fields(message, "geo_bounding_box", "geo_radius", "geo_polygon", "values_count", "is_empty", "is_null")
-    if message.HasField("match"):
-        kind = message.match.WhichOneof("match_value")
-        if kind not in MATCHES:
-            raise not_served(f"Match.{kind}")
-        return edge.FieldCondition(message.key, match=MATCHES[kind](message.match))
-    if message.HasField("range"):
-        bounds = {field.name: bound for field, bound in message.range.ListFields()}
-        return edge.FieldCondition(message.key, range=edge.RangeFloat(**bounds))
-    if message.HasField("datetime_range"):
-        moments = {field.name: bound.ToJsonString() for field, bound in message.datetime_range.ListFields()}
-        return edge.FieldCondition(message.key, range=edge.RangeDateTime(**moments))
-    raise bad_input("a condition on a field needs a match or a range")
 
 
 def index_schema(message: pb.CreateFieldIndexCollection) -> Any:

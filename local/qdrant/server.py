@@ -1,17 +1,15 @@
-"""The gRPC server: a table of what is served, and one place where errors become statuses."""
+"""The gRPC server: one place where requests are parsed, and one where errors become statuses."""
 
+import asyncio
 import time
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
-from typing import Any, TypeAlias
+from typing import TypeAlias
 
 import grpc
-from google.protobuf.message import DecodeError, Message
-from qdrant_client import grpc as pb
+from google.protobuf.message import DecodeError
 
-from local.qdrant.administration import Administration
 from local.qdrant.collections import Collections
-from local.qdrant.points import Points
+from local.qdrant.methods import Method, methods
 from local.qdrant.refusals import RefusedError, bad_input, engine_errors, not_served
 
 # A batch of 500 products with vectors of 1,024 dimensions is 3 MB; a reply of 500 with them, the same.
@@ -21,44 +19,11 @@ CONCURRENT_CALLS = 256
 Context: TypeAlias = "grpc.aio.ServicerContext[bytes, bytes]"  # generic in the stubs only
 
 
-@dataclass(frozen=True, slots=True)
-class Method:
-    """One RPC: what it is asked with, and what answers it."""
-
-    request: type[Message]
-    answer: Callable[[Any], Any]
-
-
-def methods(collections: Collections) -> dict[str, Method]:
-    """The closed list of what is served, by full name."""
-    points, administration = Points(collections), Administration(collections)
-    return {
-        "/qdrant.Qdrant/HealthCheck": Method(pb.HealthCheckRequest, administration.health_check),
-        "/qdrant.Collections/Create": Method(pb.CreateCollection, administration.create),
-        "/qdrant.Collections/Delete": Method(pb.DeleteCollection, administration.delete),
-        "/qdrant.Collections/List": Method(pb.ListCollectionsRequest, administration.list),
-        "/qdrant.Collections/CollectionExists": Method(pb.CollectionExistsRequest, administration.exists),
-        "/qdrant.Collections/Get": Method(pb.GetCollectionInfoRequest, administration.get),
-        "/qdrant.Collections/UpdateAliases": Method(pb.ChangeAliases, administration.update_aliases),
-        "/qdrant.Collections/ListAliases": Method(pb.ListAliasesRequest, administration.list_aliases),
-        "/qdrant.Points/Upsert": Method(pb.UpsertPoints, points.upsert),
-        "/qdrant.Points/Delete": Method(pb.DeletePoints, points.delete),
-        "/qdrant.Points/Get": Method(pb.GetPoints, points.get),
-        "/qdrant.Points/SetPayload": Method(pb.SetPayloadPoints, points.set_payload),
-        "/qdrant.Points/UpdateVectors": Method(pb.UpdatePointVectors, points.update_vectors),
-        "/qdrant.Points/CreateFieldIndex": Method(pb.CreateFieldIndexCollection, points.create_field_index),
-        "/qdrant.Points/Query": Method(pb.QueryPoints, points.query),
-        "/qdrant.Points/QueryBatch": Method(pb.QueryBatchPoints, points.query_batch),
-        "/qdrant.Points/Scroll": Method(pb.ScrollPoints, points.scroll),
-        "/qdrant.Points/Count": Method(pb.CountPoints, points.count),
-    }
-
-
 class Front(grpc.GenericRpcHandler):
     """Finds the method of a call; a call of any other is answered UNIMPLEMENTED, with the way out."""
 
-    def __init__(self, served: dict[str, Method]) -> None:
-        self._handlers = {name: handler(method) for name, method in served.items()}
+    def __init__(self, served: dict[str, Method], writable: asyncio.Event) -> None:
+        self._handlers = {name: handler(method, writable) for name, method in served.items()}
 
     def service(self, call: grpc.HandlerCallDetails) -> "grpc.RpcMethodHandler[bytes, bytes] | None":
         """The handler of a call."""
@@ -66,7 +31,7 @@ class Front(grpc.GenericRpcHandler):
         return served if served is not None else grpc.unary_unary_rpc_method_handler(refusal(call.method))
 
 
-def handler(method: Method) -> "grpc.RpcMethodHandler[bytes, bytes]":
+def handler(method: Method, writable: asyncio.Event) -> "grpc.RpcMethodHandler[bytes, bytes]":
     """Takes and returns bytes, so that bytes which do not parse are refused like any bad request.
 
     The engine is called on the event loop: it holds the interpreter's lock in every call, so a thread would
@@ -77,6 +42,8 @@ def handler(method: Method) -> "grpc.RpcMethodHandler[bytes, bytes]":
         left: float | None = context.time_remaining()  # None without a deadline, whatever the stubs say
         if left is not None and left <= 0:
             await context.abort(grpc.StatusCode.DEADLINE_EXCEEDED, "the deadline passed while the call waited")
+        if method.writes:
+            await writable.wait()
         try:
             return answer(method, given)
         except RefusedError as refused:
@@ -99,10 +66,11 @@ def answer(method: Method, given: bytes) -> bytes:
         except DecodeError as exc:
             raise bad_input("the request is not a message of this method") from exc
         reply = method.answer(request)
-    if "time" in reply.DESCRIPTOR.fields_by_name:
-        reply.time = time.perf_counter() - started
-    serialised: bytes = reply.SerializeToString()
-    return serialised
+    serialised: bytes = reply if isinstance(reply, bytes) else reply.SerializeToString()
+    if "time" not in method.reply.DESCRIPTOR.fields_by_name:
+        return serialised
+    taken: bytes = method.reply(time=time.perf_counter() - started).SerializeToString()
+    return serialised + taken
 
 
 def refusal(name: str) -> Callable[[bytes, Context], Awaitable[bytes]]:
@@ -128,7 +96,7 @@ async def open_server(collections: Collections, host: str, port: int) -> tuple[g
         ("grpc.max_send_message_length", MESSAGE_BYTES),
     ]
     server = grpc.aio.server(options=options, maximum_concurrent_rpcs=CONCURRENT_CALLS)
-    server.add_generic_rpc_handlers((Front(methods(collections)),))
+    server.add_generic_rpc_handlers((Front(methods(collections), collections.writable),))
     bound = server.add_insecure_port(f"{host}:{port}")
     await server.start()
     return server, bound

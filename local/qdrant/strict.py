@@ -70,7 +70,7 @@ def check_limit(name: str, given: int, config: pb.StrictModeConfig, limit_name: 
 
 def conditions_of(filters: pb.Filter, prefix: str = "") -> Iterator[tuple[str, Message]]:
     """Every condition that filters, with the full name of its field (`offers[].price` inside `offers`)."""
-    for part in (*filters.must, *filters.should, *filters.must_not):
+    for part in (*filters.must, *filters.should, *filters.must_not, *filters.min_should.conditions):
         kind = part.WhichOneof("condition_one_of")
         if kind == "nested":
             key = part.nested.key.removesuffix("[]")
@@ -84,7 +84,7 @@ def conditions_of(filters: pb.Filter, prefix: str = "") -> Iterator[tuple[str, M
 
 def types_serving(condition: Message) -> tuple[str, ...]:
     """Types of index that serve a condition; none where it needs no index, as `has_id`."""
-    if isinstance(condition, pb.IsEmptyCondition):
+    if isinstance(condition, (pb.IsEmptyCondition, pb.IsNullCondition)):
         return ANY_TYPE
     if not isinstance(condition, pb.FieldCondition):
         return ()
@@ -92,6 +92,8 @@ def types_serving(condition: Message) -> tuple[str, ...]:
         return ("integer", "float")
     if condition.HasField("datetime_range"):
         return ("datetime",)
+    if not condition.HasField("match"):
+        return ANY_TYPE
     return SERVING.get(condition.match.WhichOneof("match_value") or "", ())
 
 

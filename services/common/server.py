@@ -45,22 +45,26 @@ OpenService = Callable[[S], AbstractAsyncContextManager[Sequence[Registration]]]
 """Wires a service: connects its parts and yields what it offers."""
 
 
-def run(name: str, settings_class: type[S], open_service: OpenService[S]) -> None:
-    """Runs a service until SIGTERM or SIGINT: settings, telemetry, listen, wire, serve, drain, close."""
+def run(name: str, settings_class: type[S], open_service: OpenService[S], further: Sequence[str] = ()) -> None:
+    """Runs a service until SIGTERM or SIGINT: settings, telemetry, listen, wire, serve, drain, close.
+
+    `further` names the gRPC services beside the one of its own name, `IndexAdminService`: health and reflection know
+    them from the first moment.
+    """
     settings = load_or_exit(settings_class)
+    names = [f"zhiyin.{name}.v1.{service}" for service in (f"{name.capitalize()}Service", *further)]
     try:
-        asyncio.run(_serve(name, settings, open_service))
+        asyncio.run(_serve(name, names, settings, open_service))
     except SettingsError as exc:
         raise SystemExit(str(exc)) from None
 
 
-async def _serve(name: str, settings: S, open_service: OpenService[S]) -> None:
+async def _serve(name: str, names: Sequence[str], settings: S, open_service: OpenService[S]) -> None:
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     for signal_number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(signal_number, stop.set)
-    full_name = f"zhiyin.{name}.v1.{name.capitalize()}Service"
-    async with open_telemetry(name, settings), _listen(settings, [full_name]) as listener:
+    async with open_telemetry(name, settings), _listen(settings, names) as listener:
         logger.info("starting", extra={"address": listener.address})
         async with open_service(settings) as services, listener.serving(services):
             logger.info("serving", extra={"address": listener.address})

@@ -45,5 +45,7 @@ def mean_vector(
     draft, name = tempfile.mkstemp(dir=cache)
     with os.fdopen(draft, "wb") as file:
         np.save(file, mean)
+    # mkstemp makes it private to this user; a cache may be shared, and a model is no secret.
+    Path(name).chmod(0o644)
     Path(name).rename(path)
     return mean

@@ -24,6 +24,7 @@ class Surface(IntEnum):
     """Where products were shown."""
 
     SEARCH = 1
+    SIMILAR_PRODUCTS = 2
 
 
 _SURFACES: Final = frozenset(surface.value for surface in Surface)

@@ -10,6 +10,10 @@ class GatewaySettings(ServiceSettings, SigningSettings):
 
     bind: str = Field("127.0.0.1:50050", description="Host and port to listen on.")
     default_deadline_seconds: Seconds = Field(2.0, description="Time that a call gets whose caller set no deadline.")
+    admin_deadline_seconds: Seconds = Field(
+        30.0,
+        description="Time that a call of catalogue settings or index administration gets whose caller set no deadline.",
+    )
 
     retrieval_target: str = Field("dns:///127.0.0.1:50052", description="gRPC target of the retrieval service.")
     ranker_target: str = Field("dns:///127.0.0.1:50053", description="gRPC target of the ranker service.")

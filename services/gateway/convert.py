@@ -2,52 +2,79 @@
 
 import hashlib
 import re
-from typing import Final
+from collections.abc import Sequence
+from typing import Any, Final
+
+from google.protobuf.message import Message
 
 from services.common.errors import InvalidArgument, Violation
 from services.gateway.config import GatewaySettings
 from services.gateway.frozen_list import FactorSchema, Place
-from services.gateway.search import SearchQuery, ShownPage
-from zhiyin.common.v1 import degradation_pb2, explanation_pb2
+from services.gateway.product_pages import ProductPage, ProductsQuery
+from services.gateway.ranked_lists import ListRequest, Missing, ShownPage
+from services.gateway.search import SearchQuery
+from services.gateway.similar import SimilarQuery
+from zhiyin.common.v1 import degradation_pb2, explanation_pb2, result_set_pb2
 from zhiyin.gateway.v1 import gateway_service_pb2 as pb
 
 _CATALOG: Final = re.compile(r"[a-z0-9_-]{1,64}")
 _MAX_NAME: Final = 64
+_BY_RELEVANCE: Final = (result_set_pb2.SORT_ORDER_UNSPECIFIED, result_set_pb2.SORT_ORDER_RELEVANCE)
+
+_Rule = tuple[bool, str, str, str]
+"""Whether it is broken, its field, what it says, its reason."""
 
 
-class SearchRequests:
-    """Reads Search requests under the limits of the settings."""
+class ListRequests:
+    """Reads requests for lists of products under the limits of the settings.
+
+    Only what the gateway itself uses is validated here. The rest is retrieval's to refuse, under the same field names.
+    """
 
     def __init__(self, settings: GatewaySettings) -> None:
         self._settings = settings
 
-    def read(self, request: pb.SearchRequest) -> SearchQuery:
+    def search(self, request: pb.SearchRequest) -> SearchQuery:
         """The validated query.
 
         Raises:
             InvalidArgument: lists every field that breaks a rule.
         """
-        violations = self._violations(request)
-        if violations:
-            raise InvalidArgument(violations)
-        size = request.page_size or self._settings.default_page_size
+        text = request.query
+        rules = [
+            (not text.strip(), "query", "is required and must hold more than white space", "REQUIRED"),
+            _too_long("query", text, self._settings.max_query_characters),
+        ]
         return SearchQuery(
-            request.catalog or "default",
-            request.query,
+            self._page(request, rules),
+            text,
             request.filter if request.HasField("filter") else None,
-            request.region,
-            min(size, self._settings.max_page_size),
-            request.page_token,
-            request.visitor_id,
-            request.policy,
-            _digest(request),
+            request.facets,
+            request.order,
+            request.order not in _BY_RELEVANCE,
+            request.relaxation,
+            request.variants,
         )
 
-    def _violations(self, request: pb.SearchRequest) -> list[Violation]:
+    def similar(self, request: pb.ListSimilarProductsRequest) -> SimilarQuery:
+        """The validated query.
+
+        Raises:
+            InvalidArgument: lists every field that breaks a rule.
+        """
+        rules = [(not request.product_id, "product_id", "is required", "REQUIRED")]
+        return SimilarQuery(
+            self._page(request, rules),
+            request.product_id,
+            request.filter if request.HasField("filter") else None,
+            request.excluded_product_ids,
+            request.variants,
+        )
+
+    def _page(self, request: pb.SearchRequest | pb.ListSimilarProductsRequest, rules: Sequence[_Rule]) -> ListRequest:
         limits = self._settings
         rules = [
-            (not request.query.strip(), "query", "is required and must hold more than white space", "REQUIRED"),
-            _too_long("query", request.query, limits.max_query_characters),
+            *rules,
             _too_long("visitor_id", request.visitor_id, limits.max_visitor_id_characters),
             _too_long("region", request.region, _MAX_NAME),
             _too_long("policy", request.policy, _MAX_NAME),
@@ -59,28 +86,75 @@ class SearchRequests:
                 "INVALID_FORMAT",
             ),
         ]
-        return [Violation(field, text, reason) for broken, field, text, reason in rules if broken]
+        violations = [Violation(field, text, reason) for broken, field, text, reason in rules if broken]
+        if violations:
+            raise InvalidArgument(violations)
+        return ListRequest(
+            request.catalog or "default",
+            request.region,
+            min(request.page_size or limits.default_page_size, limits.max_page_size),
+            request.page_token,
+            request.visitor_id,
+            request.policy,
+            _digest(request),
+        )
+
+
+def products_query(request: pb.ListProductsRequest) -> ProductsQuery:
+    """The request for a page of the catalogue; retrieval validates it."""
+    return ProductsQuery(
+        request.catalog,
+        request.page_size,
+        request.page_token,
+        request.primary_product_id,
+        request.view,
+        _digest(request),
+    )
 
 
 def search_response(page: ShownPage) -> pb.SearchResponse:
     """A page as the API gives it. Places whose product is gone are left out; positions stay."""
-    response = pb.SearchResponse(
+    return pb.SearchResponse(
+        results=_results(page),
         next_page_token=page.next_page_token,
         attribution_token=page.attribution_token,
         total_size=page.total_size,
         policy=page.policy,
         usage=page.usage,
-        degradations=page.degradations,
+        degradations=[*page.degradations, *map(_degradation, page.missing)],
+        result_set=page.result_set,
     )
-    for part in page.missing:
-        kind = degradation_pb2.DegradationKind.Value(f"DEGRADATION_KIND_{part.kind}")
-        response.degradations.add(kind=kind, component=part.component, reason=part.reason)
-    for position, place in enumerate(page.places, page.first_position):
-        summary = page.summaries.get(place.product_id)
-        if summary is not None:
-            explanation = _explanation(page.schema, place)
-            response.results.add(product=summary, position=position, score=place.score, explanation=explanation)
-    return response
+
+
+def similar_response(page: ShownPage) -> pb.ListSimilarProductsResponse:
+    """As `search_response`."""
+    return pb.ListSimilarProductsResponse(
+        results=_results(page),
+        next_page_token=page.next_page_token,
+        attribution_token=page.attribution_token,
+        total_size=page.total_size,
+        policy=page.policy,
+        degradations=[*page.degradations, *map(_degradation, page.missing)],
+    )
+
+
+def products_response(page: ProductPage) -> pb.ListProductsResponse:
+    """A page of the catalogue as the API gives it."""
+    return pb.ListProductsResponse(products=page.products, next_page_token=page.next_page_token)
+
+
+def _results(page: ShownPage) -> list[pb.SearchResult]:
+    return [
+        pb.SearchResult(
+            product=page.summaries[place.product_id],
+            position=position,
+            score=place.score,
+            explanation=_explanation(page.schema, place),
+            other_variant_count=place.other_variant_count,
+        )
+        for position, place in enumerate(page.places, page.first_position)
+        if place.product_id in page.summaries
+    ]
 
 
 def _explanation(schema: FactorSchema, place: Place) -> explanation_pb2.Explanation:
@@ -90,12 +164,17 @@ def _explanation(schema: FactorSchema, place: Place) -> explanation_pb2.Explanat
     return explanation
 
 
-def _too_long(field: str, value: str, limit: int) -> tuple[bool, str, str, str]:
+def _degradation(part: Missing) -> degradation_pb2.Degradation:
+    kind = degradation_pb2.DegradationKind.Value(f"DEGRADATION_KIND_{part.kind}")
+    return degradation_pb2.Degradation(kind=kind, component=part.component, reason=part.reason)
+
+
+def _too_long(field: str, value: str, limit: int) -> _Rule:
     return len(value) > limit, field, f"must be at most {limit} characters", "TOO_LONG"
 
 
-def _digest(request: pb.SearchRequest) -> bytes:
-    arguments = pb.SearchRequest()
+def _digest(request: Any) -> bytes:
+    arguments: Message = type(request)()
     arguments.CopyFrom(request)
     arguments.ClearField("page_size")
     arguments.ClearField("page_token")

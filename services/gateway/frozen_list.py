@@ -12,7 +12,8 @@ from dataclasses import dataclass
 from typing import Final
 
 _HEADER: Final = struct.Struct("<BI")
-_VERSION: Final = 1
+_VERSION: Final = 2
+"""1 had no other_variant_count."""
 
 
 class UnreadableListError(ValueError):
@@ -37,6 +38,8 @@ class Place:
     score: float
     factors: tuple[float, ...]
     """One value per name of the schema; NaN = not known."""
+    other_variant_count: int = 0
+    """Further variants of the product in the result set, as counted with the first page."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +75,7 @@ def pack(frozen: FrozenList) -> bytes:
             "position": frozen.first_position,
             "total": frozen.total_size,
             "ids": [place.product_id for place in frozen.places],
+            "variants": [place.other_variant_count for place in frozen.places],
         },
         ensure_ascii=False,
         separators=(",", ":"),
@@ -101,13 +105,16 @@ def unpack(data: bytes) -> FrozenList:
 
 
 def _assemble(header: dict[str, object], numbers: "array.array[float]") -> FrozenList:
-    ids, names, roles = (_sequence(header[key]) for key in ("ids", "names", "roles"))
+    ids, names, roles, variants = (_sequence(header[key]) for key in ("ids", "names", "roles", "variants"))
     count = len(ids)
     if len(numbers) != count * (1 + len(names)):
         raise UnreadableListError("columns of unequal length")
     columns = [numbers[start : start + count] for start in range(0, len(numbers), count)] if count else [numbers]
     rows = zip(*columns[1:], strict=True) if names else [()] * count
-    places = [Place(str(i), score, tuple(row)) for i, score, row in zip(ids, columns[0], rows, strict=True)]
+    places = [
+        Place(str(product_id), score, tuple(row), int(str(others)))
+        for product_id, score, row, others in zip(ids, columns[0], rows, variants, strict=True)
+    ]
     schema = FactorSchema(str(header["scorer"]), tuple(map(str, names)), tuple(int(str(role)) for role in roles))
     return FrozenList(
         str(header["attribution"]),

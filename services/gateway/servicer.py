@@ -1,38 +1,71 @@
 """The public API on the wire: convert in, call, convert out."""
 
-from typing import Any
+from typing import Any, Final, cast
 
 import grpc
 
-from services.gateway.adapters.retrieval import RetrievalClient
-from services.gateway.convert import SearchRequests, search_response
+from services.gateway import convert
+from services.gateway.adapters.hand_through import HandedThrough
+from services.gateway.product_pages import ProductPages
 from services.gateway.search import Search
+from services.gateway.similar import SimilarProducts
 from zhiyin.gateway.v1 import gateway_service_pb2 as pb
 from zhiyin.gateway.v1 import gateway_service_pb2_grpc as rpc
 
 Context = grpc.aio.ServicerContext[Any, Any]
+HANDED_THROUGH: Final = ("UpsertProducts", "DeleteProducts", "GetProduct", "UpdateOffers", "BatchGetProducts")
+"""Methods that retrieval answers; it validates them, too."""
 
 
 class GatewayServicer(rpc.GatewayServiceServicer):
-    """Search is orchestrated here; catalogue calls are handed through to retrieval, which validates them."""
+    """Lists of products are made here; the other calls of the catalogue are handed through."""
 
-    def __init__(self, search: Search, requests: SearchRequests, catalogue: RetrievalClient) -> None:
-        self._search = search
+    def __init__(
+        self,
+        requests: convert.ListRequests,
+        search: Search,
+        similar: SimilarProducts,
+        products: ProductPages,
+        retrieval: HandedThrough,
+    ) -> None:
         self._requests = requests
-        self._catalogue = catalogue
+        self._search = search
+        self._similar = similar
+        self._products = products
+        self._retrieval = retrieval
 
     async def Search(self, request: pb.SearchRequest, context: Context) -> pb.SearchResponse:
         """Searches a catalogue."""
-        return search_response(await self._search.page(self._requests.read(request)))
+        return convert.search_response(await self._search.page(self._requests.search(request)))
+
+    async def ListSimilarProducts(
+        self, request: pb.ListSimilarProductsRequest, context: Context
+    ) -> pb.ListSimilarProductsResponse:
+        """Lists products that are similar to one."""
+        return convert.similar_response(await self._similar.page(self._requests.similar(request)))
+
+    async def ListProducts(self, request: pb.ListProductsRequest, context: Context) -> pb.ListProductsResponse:
+        """Lists a catalogue's products by id."""
+        return convert.products_response(await self._products.page(convert.products_query(request)))
 
     async def UpsertProducts(self, request: pb.UpsertProductsRequest, context: Context) -> pb.UpsertProductsResponse:
         """Creates or replaces products."""
-        return await self._catalogue.upsert_products(request)
+        return cast("pb.UpsertProductsResponse", await self._retrieval.call("UpsertProducts", request))
 
     async def DeleteProducts(self, request: pb.DeleteProductsRequest, context: Context) -> pb.DeleteProductsResponse:
         """Deletes products."""
-        return await self._catalogue.delete_products(request)
+        return cast("pb.DeleteProductsResponse", await self._retrieval.call("DeleteProducts", request))
 
     async def GetProduct(self, request: pb.GetProductRequest, context: Context) -> pb.GetProductResponse:
         """Returns a product."""
-        return await self._catalogue.get_product(request)
+        return cast("pb.GetProductResponse", await self._retrieval.call("GetProduct", request))
+
+    async def UpdateOffers(self, request: pb.UpdateOffersRequest, context: Context) -> pb.UpdateOffersResponse:
+        """Changes prices and stock."""
+        return cast("pb.UpdateOffersResponse", await self._retrieval.call("UpdateOffers", request))
+
+    async def BatchGetProducts(
+        self, request: pb.BatchGetProductsRequest, context: Context
+    ) -> pb.BatchGetProductsResponse:
+        """Returns products."""
+        return cast("pb.BatchGetProductsResponse", await self._retrieval.call("BatchGetProducts", request))

@@ -1,7 +1,8 @@
 """What the gateway's tokens say. How they are signed is `adapters/signing.py`.
 
-A page token holds a frozen list and a digest of the request that made it. An attribution token names the list, so that
-what a shopper does later can be joined with what was shown; it holds nothing about the shopper.
+A page token holds where its page begins (for a ranked list, the rest of the frozen list) and a digest of the request
+that made it. An attribution token names the list, so that what a shopper does later can be joined with what was shown;
+it holds nothing about the shopper.
 """
 
 import uuid
@@ -25,35 +26,57 @@ class Signer(Protocol):
         ...
 
 
-class Tokens:
-    """Issues and reads tokens."""
+class PageTokens:
+    """Page tokens of one RPC."""
 
-    def __init__(self, signer: Signer, page_token_seconds: int) -> None:
+    def __init__(self, signer: Signer, purpose: str, max_age_seconds: int) -> None:
         self._signer = signer
-        self._page_token_seconds = page_token_seconds
+        self._purpose = purpose
+        self._max_age_seconds = max_age_seconds
 
-    def next_page(self, rest: FrozenList | None, request_digest: bytes) -> str:
-        """Token of the page that begins with `rest`; empty where nothing is left.
+    def issue(self, start: bytes, request_digest: bytes) -> str:
+        """Token of the page that begins at `start`.
 
         Args:
-            rest: the places not yet shown.
+            start: what the RPC needs to make the page.
             request_digest: 16 bytes that differ when another argument of the request does.
         """
-        return "" if rest is None else self._signer.sign("page", request_digest + pack(rest))
+        return self._signer.sign(self._purpose, request_digest + start)
+
+    def read(self, token: str, request_digest: bytes) -> bytes:
+        """Where the token's page begins.
+
+        Raises:
+            InvalidArgument: the token is not ours, of another RPC, too old, or other arguments changed with it.
+        """
+        data = self._signer.verify(self._purpose, token, self._max_age_seconds)
+        if data is None:
+            raise _refused(f"is not a token of this method, or older than {self._max_age_seconds} seconds")
+        if data[:_DIGEST_BYTES] != request_digest:
+            raise _refused("belongs to a request with other arguments; only page_size may change")
+        return data[_DIGEST_BYTES:]
+
+
+class ListTokens:
+    """Tokens of the ranked lists of one RPC."""
+
+    def __init__(self, signer: Signer, pages: PageTokens) -> None:
+        self._signer = signer
+        self._pages = pages
+
+    def next_page(self, rest: FrozenList | None, request_digest: bytes) -> str:
+        """Token of the page that begins with `rest`, the places not yet shown; empty where nothing is left."""
+        return "" if rest is None else self._pages.issue(pack(rest), request_digest)
 
     def page(self, token: str, request_digest: bytes) -> FrozenList:
         """The list that a page token holds.
 
         Raises:
-            InvalidArgument: the token is not ours, too old, or other arguments changed with it.
+            InvalidArgument: as in `PageTokens.read`, or the list was packed by another version of this service.
         """
-        data = self._signer.verify("page", token, self._page_token_seconds)
-        if data is None:
-            raise _refused(f"is not a token of this service, or older than {self._page_token_seconds} seconds")
-        if data[:_DIGEST_BYTES] != request_digest:
-            raise _refused("belongs to a request with other arguments; only page_size may change")
+        data = self._pages.read(token, request_digest)
         try:
-            return unpack(data[_DIGEST_BYTES:])
+            return unpack(data)
         except UnreadableListError as exc:
             raise _refused("was made by another version of this service; begin with the first page") from exc
 

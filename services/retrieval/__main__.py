@@ -5,4 +5,4 @@ from services.retrieval.config import RetrievalSettings
 from services.retrieval.wiring import open_service
 
 if __name__ == "__main__":
-    run("retrieval", RetrievalSettings, open_service)
+    run("retrieval", RetrievalSettings, open_service, ["CatalogSettingsService", "IndexAdminService"])

@@ -42,6 +42,12 @@ class Bm25:
 
 SparseVector = tuple[Sequence[int], Sequence[float]]
 """Indices, ascending and distinct, each an unsigned 32-bit number; and the value of each."""
+NO_WORDS: Final[SparseVector] = ((), ())
+
+
+def has_analyser(version: int) -> bool:
+    """Whether this process makes the words that an index version of that analyser holds."""
+    return version == ANALYSER_VERSION
 
 
 def words(text: str) -> Iterator[str]:

@@ -1,31 +1,32 @@
-"""Writing and reading the catalogue: what a write does to what is stored, and when it is on disk."""
+"""Writing and reading the catalogue: what is written, in which order, and when it is on disk."""
 
 from collections.abc import Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
-from datetime import datetime
 from enum import Enum, auto
 from typing import Final, Protocol
 
 from services.common.errors import Aborted, NotFound, Violation
-from services.retrieval.product import Product
+from services.retrieval.attributes import Declarations, attribute_violations
+from services.retrieval.merging import product_mask_violations
 from services.retrieval.requests import batch_violations, require
 from services.retrieval.signals import IndexingSignals
 from services.retrieval.validation import ProductLimits, product_id_violations, product_violations
+from services.retrieval.writes import (
+    Decision,
+    Draft,
+    OfferRow,
+    Outcome,
+    Patch,
+    StoredVersion,
+    WriteResult,
+    decide,
+    refuse,
+)
 
 _ROUNDS: Final = 3
 """Times that a write is decided anew because somebody else created the same product meanwhile."""
-
-
-class Outcome(Enum):
-    """What became of one item of a write."""
-
-    CREATED = auto()
-    UPDATED = auto()
-    UNCHANGED = auto()
-    REJECTED = auto()
-    DELETED = auto()
-    NOT_FOUND = auto()
+_WRITTEN: Final = frozenset({Outcome.CREATED, Outcome.UPDATED})
 
 
 class IndexState(Enum):
@@ -37,57 +38,24 @@ class IndexState(Enum):
 
 
 @dataclass(frozen=True, slots=True)
-class Draft:
-    """A product that somebody wants stored."""
-
-    product: Product
-    content: bytes
-    """The message as it was sent, without its etag."""
-    digest: bytes
-    """SHA-256 of `content`."""
-    etag: str = ""
-    """The version that the caller thinks is stored; empty = any."""
-
-    @property
-    def update_time(self) -> datetime | None:
-        """When the shop changed the product, whole microseconds."""
-        moment = self.product.update_time
-        return None if moment is None else moment.to_datetime()
-
-
-@dataclass(frozen=True, slots=True)
-class StoredVersion:
-    """What a write is compared with."""
-
-    change: int
-    digest: bytes
-    update_time: datetime | None
-
-
-@dataclass(frozen=True, slots=True)
 class StoredProduct:
     """A product as it was sent, and where it stands."""
 
     content: bytes
+    """The message without its etag and its offers."""
+    offers: Sequence[bytes]
+    """The messages of its offers, by region."""
     change: int
     index_state: IndexState
-
-
-@dataclass(frozen=True, slots=True)
-class WriteResult:
-    """What became of one item."""
-
-    product_id: str
-    outcome: Outcome
-    change: int | None = None
-    """Version of the product after the call; None where there is none."""
-    violations: Sequence[Violation] = ()
 
 
 class CatalogueTransaction(Protocol):
     """Changes of one catalogue that are on disk together, with their entries in the outbox, or not at all."""
 
-    async def lock(self, ids: Sequence[str]) -> Mapping[str, StoredVersion]:
+    async def declarations(self) -> Declarations:
+        """The attributes that the latest settings declare; they do not change before the end."""
+
+    async def lock(self, ids: Sequence[str], *, with_content: bool) -> Mapping[str, StoredVersion]:
         """What is stored under these ids; nobody else changes it before the end."""
 
     async def insert(self, drafts: Sequence[Draft]) -> Mapping[str, int]:
@@ -96,8 +64,11 @@ class CatalogueTransaction(Protocol):
     async def update(self, drafts: Sequence[Draft]) -> Mapping[str, int]:
         """Replaces locked products; the change of each by id."""
 
+    async def store_offers(self, rows: Sequence[OfferRow], indexed: Sequence[str]) -> None:
+        """Stores offers of locked products; those of the products `indexed` are to be carried to the index."""
+
     async def delete(self, ids: Sequence[str]) -> Mapping[str, int]:
-        """Deletes products; the change of each that existed, by id."""
+        """Deletes products with their offers; the change of each that existed, by id."""
 
 
 class CatalogueStore(Protocol):
@@ -119,25 +90,36 @@ class Catalogue:
         self._limits = limits
         self._batch = batch
 
-    async def upsert(self, catalog: str, drafts: Sequence[Draft]) -> list[WriteResult]:
-        """Creates or replaces products; one result per draft, in order. Accepted ones are on disk.
+    def require_mask(self, paths: Sequence[str]) -> None:
+        """Nothing, where every path of a mask names something that can be written.
+
+        Raises:
+            InvalidArgument: names the others by position.
+        """
+        require(list(product_mask_violations(paths, self._limits)))
+
+    async def upsert(self, catalog: str, items: Sequence[Draft | Patch]) -> list[WriteResult]:
+        """Creates, replaces or changes products; one result per item, in order. Accepted ones are on disk.
 
         Raises:
             InvalidArgument: the batch is empty, too large, or names an id twice.
             Aborted: products were created and deleted by others faster than this call could follow.
             Unavailable: the database is away.
         """
-        require(list(batch_violations("products", [d.product.id for d in drafts], self._batch, inner=".id")))
-        results: dict[int, WriteResult] = {}
-        valid: dict[str, Draft] = {}
-        for position, draft in enumerate(drafts):
-            violations = product_violations(draft.product, self._limits)
+        ids = [_id_of(item) for item in items]
+        require(list(batch_violations("products", ids, self._batch, inner=".id")))
+        results: dict[str, WriteResult] = {}
+        refused: dict[int, WriteResult] = {}
+        valid: dict[str, Draft | Patch] = {}
+        for position, (product_id, item) in enumerate(zip(ids, items, strict=True)):
+            violations = self._violations(item)
             if violations:
-                results[position] = WriteResult(draft.product.id, Outcome.REJECTED, None, violations)
+                refused[position] = WriteResult(product_id, Outcome.REJECTED, None, violations)
             else:
-                valid[draft.product.id] = draft
-        written = await self._store_valid(catalog, valid) if valid else {}
-        return [results.get(position) or written[draft.product.id] for position, draft in enumerate(drafts)]
+                valid[product_id] = item
+        if valid:
+            results = await self._store_valid(catalog, valid)
+        return [refused.get(position) or results[product_id] for position, product_id in enumerate(ids)]
 
     async def delete(self, catalog: str, ids: Sequence[str]) -> list[WriteResult]:
         """Deletes products; one result per id, in order.
@@ -171,62 +153,67 @@ class Catalogue:
             raise NotFound("there is no such product", reason="PRODUCT_NOT_FOUND", metadata={"product_id": product_id})
         return found
 
-    async def _store_valid(self, catalog: str, drafts: Mapping[str, Draft]) -> dict[str, WriteResult]:
+    async def _store_valid(self, catalog: str, items: Mapping[str, Draft | Patch]) -> dict[str, WriteResult]:
         results: dict[str, WriteResult] = {}
         async with self._store.transaction(catalog) as transaction:
+            declarations = await transaction.declarations()
             for _ in range(_ROUNDS):
-                open_ids = sorted(drafts.keys() - results.keys())
-                if not open_ids:
+                open_items = {product_id: items[product_id] for product_id in sorted(items.keys() - results.keys())}
+                if not open_items:
                     break
-                results |= await _write(transaction, {product_id: drafts[product_id] for product_id in open_ids})
-            if len(results) < len(drafts):
+                patched = any(isinstance(item, Patch) for item in open_items.values())
+                stored = await transaction.lock(list(open_items), with_content=patched)
+                decided = [
+                    self._decide(item, stored.get(product_id), declarations) for product_id, item in open_items.items()
+                ]
+                results |= await _carry_out(transaction, decided)
+            if len(results) < len(items):
                 raise Aborted("products changed while they were written", reason="CONCURRENT_WRITES")
-        if any(result.outcome in {Outcome.CREATED, Outcome.UPDATED} for result in results.values()):
+        if any(result.outcome in _WRITTEN for result in results.values()):
             self._signals.wake_indexer()
         return results
 
+    def _violations(self, item: Draft | Patch) -> list[Violation]:
+        if isinstance(item, Patch):
+            return list(product_id_violations("id", item.product_id))
+        return product_violations(item.product, self._limits)
 
-def decide(draft: Draft, stored: StoredVersion | None) -> WriteResult:
-    """What a valid draft does to what is stored. For CREATED and UPDATED the change is not known yet."""
-    product_id = draft.product.id
-    # Before the etag: a write that is repeated because its answer was lost has changed the etag itself.
-    if stored is not None and stored.digest == draft.digest:
-        return WriteResult(product_id, Outcome.UNCHANGED, stored.change)
-    if draft.etag and (stored is None or draft.etag != etag_of(stored.change)):
-        return _refused(product_id, stored, "etag", "is not that of the stored product", "ETAG_MISMATCH")
-    if stored is None:
-        return WriteResult(product_id, Outcome.CREATED)
-    if draft.update_time is not None and stored.update_time is not None and draft.update_time < stored.update_time:
-        return _refused(product_id, stored, "update_time", "is older than that of the stored product", "STALE")
-    return WriteResult(product_id, Outcome.UPDATED)
-
-
-def etag_of(change: int) -> str:
-    """The etag of a product's version: opaque to callers."""
-    return f"{change:x}"
+    def _decide(self, item: Draft | Patch, stored: StoredVersion | None, declarations: Declarations) -> Decision:
+        violations: list[Violation] = []
+        if isinstance(item, Patch):
+            if stored is None:
+                return Decision(WriteResult(item.product_id, Outcome.NOT_FOUND))
+            item = item.apply(stored.content)
+            violations += product_violations(item.product, self._limits)
+        violations += attribute_violations(item.product, declarations)
+        return refuse(item.product.id, stored, violations) if violations else decide(item, stored)
 
 
-async def _write(transaction: CatalogueTransaction, drafts: Mapping[str, Draft]) -> dict[str, WriteResult]:
-    stored = await transaction.lock(list(drafts))
-    decided = {product_id: decide(draft, stored.get(product_id)) for product_id, draft in drafts.items()}
-    created = [drafts[i] for i, result in decided.items() if result.outcome is Outcome.CREATED]
-    updated = [drafts[i] for i, result in decided.items() if result.outcome is Outcome.UPDATED]
+async def _carry_out(transaction: CatalogueTransaction, decided: Sequence[Decision]) -> dict[str, WriteResult]:
+    """Stores what was decided. A product that somebody else has created meanwhile is left for the next round."""
+    created = [d.draft for d in decided if d.draft is not None and d.result.outcome is Outcome.CREATED]
+    updated = [d.draft for d in decided if d.draft is not None and d.result.outcome is Outcome.UPDATED]
     changes: dict[str, int] = {}
     if created:
         changes |= await transaction.insert(created)
     if updated:
         changes |= await transaction.update(updated)
-    return {
-        product_id: WriteResult(product_id, result.outcome, changes[product_id]) if product_id in changes else result
-        for product_id, result in decided.items()
-        # One that somebody else created meanwhile is left for the next round.
-        if product_id in changes or result.outcome in {Outcome.UNCHANGED, Outcome.REJECTED}
-    }
+    settled = [d for d in decided if d.draft is None or d.result.product_id in changes]
+    rows = [row for decision in settled for row in decision.offers]
+    if rows:
+        # A new product's offers go to the index with it; those of others need not wait for its words and vector.
+        known = [d.result.product_id for d in settled if d.offers and d.result.outcome is Outcome.UPDATED]
+        await transaction.store_offers(rows, known)
+    return {d.result.product_id: _settled(d.result, changes) for d in settled}
 
 
-def _refused(product_id: str, stored: StoredVersion | None, field: str, description: str, reason: str) -> WriteResult:
-    change = None if stored is None else stored.change
-    return WriteResult(product_id, Outcome.REJECTED, change, [Violation(field, description, reason)])
+def _settled(result: WriteResult, changes: Mapping[str, int]) -> WriteResult:
+    change = changes.get(result.product_id, result.change)
+    return WriteResult(result.product_id, result.outcome, change, result.violations)
+
+
+def _id_of(item: Draft | Patch) -> str:
+    return item.product_id if isinstance(item, Patch) else item.product.id
 
 
 def _deletion(product_id: str, violations: Sequence[Violation], deleted: Mapping[str, int]) -> WriteResult:

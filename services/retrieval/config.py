@@ -7,7 +7,14 @@ from pydantic import Field
 from services.common.postgres import DatabaseSettings
 from services.common.settings import Count, Seconds, ServiceSettings
 from services.retrieval.analysis import Bm25
+from services.retrieval.answering import AnswerRules
+from services.retrieval.catalog_settings import SettingsLimits
 from services.retrieval.documents import DocumentRules
+from services.retrieval.facet_rules import FacetLimits
+from services.retrieval.filter_rules import FilterLimits
+from services.retrieval.listing import ListingLimits
+from services.retrieval.result_set import SetRules
+from services.retrieval.search import SearchRules
 from services.retrieval.validation import ProductLimits
 
 Share = Annotated[float, Field(ge=0, le=1)]
@@ -18,9 +25,22 @@ class RetrievalSettings(ServiceSettings, DatabaseSettings):
 
     bind: str = Field("127.0.0.1:50052", description="Host and port to listen on; port 0 = any free one.")
     qdrant_url: str = Field("127.0.0.1:6334", description="Host and port, or gRPC target, of Qdrant's gRPC API.")
-    encoder_target: str = Field("dns:///127.0.0.1:50051", description="gRPC target of the encoder.")
+    encoder_target: str = Field(
+        "dns:///127.0.0.1:50051",
+        description="gRPC target of the encoder; several, separated by commas, where index versions of several models "
+        "are served. The first version of a catalogue takes the model of the first.",
+    )
 
     write_batch: Count = Field(500, description="Products or ids in one write or look-up at most.")
+    offer_batch: Count = Field(5_000, description="Offers in one update at most.")
+    default_page: Count = Field(100, description="Products on a page where the caller names no size.")
+    max_page: Count = Field(500, description="Products on a page at most; a larger size is lowered to it.")
+    read_bytes: Count = Field(
+        16 * 1024 * 1024, description="Bytes of products in one reply at most; a page ends before, a batch is refused."
+    )
+    max_declared_attributes: Count = Field(200, description="Attributes that a catalogue's settings declare.")
+    default_settings_page: Count = Field(20, description="Versions of settings on a page where none is named.")
+    max_settings_page: Count = Field(100, description="Versions of settings on a page at most.")
     query_characters: Count = Field(5_000, description="Characters of a query at most.")
     default_candidates: Count = Field(200, description="Candidates where the caller names no limit.")
     max_candidates: Annotated[int, Field(gt=0, le=500)] = Field(
@@ -41,15 +61,39 @@ class RetrievalSettings(ServiceSettings, DatabaseSettings):
         10.0, description="Age at which a replica looks again which index version of a catalogue is active."
     )
     lexical_weight: Share = Field(0.5, description="Share of the words in retrieval's own order; the rest is meaning.")
+    result_window: Annotated[int, Field(gt=0, le=500)] = Field(
+        500, description="Products of each leg that a result set is taken from at most."
+    )
+    ranked_window: Annotated[int, Field(gt=0, le=500)] = Field(
+        200, description="The same for up to as many candidates by relevance without facets; equal = always one window."
+    )
+    dense_floor: Annotated[float, Field(ge=-1, le=1)] = Field(
+        0.7, description="Share of the best centred cosine that products found by meaning have at least; -1 = no floor."
+    )
+    lexical_floor: Share = Field(
+        0.4, description="Share of the best lexical score that products found by words have at least; 0 = no floor."
+    )
+    window_groups: Annotated[int, Field(ge=0)] = Field(
+        200, description="Primary products that a full window should show; with fewer the legs are asked again."
+    )
+    window_rounds: Count = Field(3, description="How often the legs are asked for one result set at most.")
+    max_filter_depth: Annotated[int, Field(ge=0, le=10)] = Field(3, description="Levels of groups in a filter.")
+    max_filter_conditions: Count = Field(100, description="Conditions of a filter, those of its groups included.")
+    max_filter_values: Count = Field(100, description="Values or groups in one list of a filter.")
+    max_facets: Count = Field(50, description="Facets of a search.")
+    default_facet_values: Count = Field(20, description="Values of a facet where the caller names no limit.")
+    max_facet_values: Count = Field(100, description="Values of a facet at most; a higher limit is lowered to it.")
+    max_facet_ranges: Count = Field(50, description="Ranges of a facet.")
+    max_excluded_products: Count = Field(500, description="Products that similar ones are asked to leave out.")
 
     bm25_k1: Annotated[float, Field(ge=0)] = Field(
-        0.3, description="BM25's k1: how slowly repeated words stop counting. A change needs a rebuilt index."
+        0.3, description="BM25's k1: how slowly repeated words stop counting. Existing index versions keep theirs."
     )
     bm25_b: Share = Field(
-        0.75, description="BM25's b: how much long documents count less. A change needs a rebuilt index."
+        0.75, description="BM25's b: how much long documents count less. Existing index versions keep theirs."
     )
     bm25_average_length: Annotated[float, Field(gt=0)] = Field(
-        20.0, description="Words of an average document. A change needs a rebuilt index."
+        20.0, description="Words of an average document. Existing index versions keep theirs."
     )
     encoded_description_characters: Annotated[int, Field(ge=0)] = Field(
         1_000, description="Characters of a description that the language model is given."
@@ -78,6 +122,23 @@ class RetrievalSettings(ServiceSettings, DatabaseSettings):
     )
     encode_products_seconds: Seconds = Field(
         10.0, description="Longest time of one call of the encoder's bulk lane; then the batch is indexed by words."
+    )
+    index_offers_batch: Annotated[int, Field(gt=0, le=10_000)] = Field(
+        2_000, description="Products whose changed offers are indexed at a time."
+    )
+    index_build_portion: Annotated[int, Field(gt=0, le=10_000)] = Field(
+        1_000, description="Products that a build puts into the queue at a time; at most twice as many wait in it."
+    )
+    index_delete_grace_seconds: Annotated[float, Field(ge=0)] = Field(
+        30.0, description="Time from the deletion of an index version until its collection goes."
+    )
+    max_index_versions: Count = Field(
+        5, description="Index versions of a catalogue beside deleted ones; every change is written to each."
+    )
+    max_revision_characters: Count = Field(128, description="Characters of a model's revision in a request.")
+    default_verify_page: Count = Field(1_000, description="Products or points verified in one call by default.")
+    max_verify_page: Annotated[int, Field(gt=0, le=10_000)] = Field(
+        5_000, description="Products or points verified in one call at most; a larger number is lowered to it."
     )
     index_write_seconds: Seconds = Field(10.0, description="Longest time of one write to Qdrant.")
     wait_reserve_seconds: Annotated[float, Field(ge=0)] = Field(
@@ -119,6 +180,50 @@ class RetrievalSettings(ServiceSettings, DatabaseSettings):
             offers=self.max_offers,
             region_characters=self.max_region_characters,
         )
+
+    def search_rules(self) -> SearchRules:
+        """The limits of a search."""
+        return SearchRules(
+            self.query_characters,
+            self.default_candidates,
+            self.max_candidates,
+            self.product_limits(),
+            FilterLimits(self.max_filter_depth, self.max_filter_conditions, self.max_filter_values),
+            self.facet_limits(),
+        )
+
+    def answer_rules(self) -> AnswerRules:
+        """Bounds and weights of what a search finds."""
+        sets = SetRules(
+            self.result_window,
+            self.ranked_window,
+            self.dense_floor,
+            self.lexical_floor,
+            self.window_groups,
+            self.window_rounds,
+        )
+        return AnswerRules(sets, self.lexical_weight, self.facet_limits())
+
+    def facet_limits(self) -> FacetLimits:
+        """The limits of facets."""
+        return FacetLimits(self.max_facets, self.default_facet_values, self.max_facet_values, self.max_facet_ranges)
+
+    def listing_limits(self) -> ListingLimits:
+        """How much a reply with products holds."""
+        return ListingLimits(self.write_batch, self.default_page, self.max_page, self.read_bytes)
+
+    def settings_limits(self) -> SettingsLimits:
+        """The limits of a catalogue's settings."""
+        return SettingsLimits(
+            self.max_declared_attributes,
+            self.max_attribute_name_characters,
+            self.default_settings_page,
+            self.max_settings_page,
+        )
+
+    def encoder_targets(self) -> list[str]:
+        """Targets of the encoders, the first one first."""
+        return [target.strip() for target in self.encoder_target.split(",") if target.strip()]
 
     def document_rules(self) -> DocumentRules:
         """How a product becomes a document of the index."""

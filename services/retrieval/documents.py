@@ -4,7 +4,8 @@ from dataclasses import dataclass
 from hashlib import sha256
 
 from services.retrieval import categories
-from services.retrieval.analysis import Bm25, Field, SparseVector, document_vector
+from services.retrieval.analysis import NO_WORDS, Bm25, Field, SparseVector, document_vector
+from services.retrieval.attributes import NONE_DECLARED, Declarations, searchable_texts
 from services.retrieval.product import Product
 from services.retrieval.text_cleaning import clean
 
@@ -27,28 +28,34 @@ class Document:
     """A product as the index sees it."""
 
     text: str
-    """For the encoder: title, brand and last category level, then the description."""
+    """For the encoder: title, brand, last category level and searchable attributes, then the description."""
     text_digest: bytes
     """SHA-256 of `text`: an equal digest means that a kept vector still holds."""
     words: SparseVector
 
 
-def document_of(product: Product, rules: DocumentRules) -> Document:
-    """The document of a product.
+def document_of(
+    product: Product, rules: DocumentRules, declarations: Declarations = NONE_DECLARED, *, with_words: bool = True
+) -> Document:
+    """The document of a product; `with_words` = False where the version's analyser is not that of this process.
 
     All category levels are searched by words: `Dairy` finds what lies in `Grocery > Dairy > Milk`. The model is given
     the last one alone, which says most and dilutes least.
     """
     title, brand, description = clean(product.title), clean(product.brand), clean(product.description)
     leaves = dict.fromkeys(clean(categories.leaf(path)) for path in product.categories)
+    attributes = dict.fromkeys(clean(text) for text in searchable_texts(product, declarations))
+    parts = (title, brand, *leaves, *attributes, description[: rules.encoded_description_characters])
+    text = ". ".join(part for part in parts if part)
+    digest = sha256(text.encode()).digest()
+    if not with_words:
+        return Document(text, digest, NO_WORDS)
     levels = dict.fromkeys(clean(level) for path in product.categories for level in categories.levels(path))
-    text = ". ".join(
-        part for part in (title, brand, *leaves, description[: rules.encoded_description_characters]) if part
-    )
     fields = [
         Field(title),
         Field(brand),
         *(Field(level) for level in levels),
+        *(Field(attribute) for attribute in attributes),
         Field(description[: rules.analysed_description_characters], rules.description_word_weight),
     ]
-    return Document(text, sha256(text.encode()).digest(), document_vector(fields, rules.bm25))
+    return Document(text, digest, document_vector(fields, rules.bm25))

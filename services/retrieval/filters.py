@@ -1,22 +1,10 @@
-"""Which products may be found: brand, category subtree, price and availability of one region."""
+"""Which products may be found: conditions on brand, category, offer, rating and attributes, and groups of them."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
-from services.common.errors import Violation
 from services.retrieval.product import Money
-from services.retrieval.validation import (
-    ProductLimits,
-    category_violations,
-    money_violations,
-    too_long,
-    too_many,
-)
-
-MAX_VALUES: Final = 100
-MAX_AVAILABILITIES: Final = 5
-_AVAILABILITIES: Final = range(1, 5)
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +22,26 @@ class PriceRange:
 
 
 @dataclass(frozen=True, slots=True)
+class NumberRange:
+    """A range of numbers, both ends included; at least one is set."""
+
+    lowest: float | None = None
+    highest: float | None = None
+    unit: str = ""
+    """Of the bounds; empty = the declared one."""
+
+
+@dataclass(frozen=True, slots=True)
+class AttributeCondition:
+    """What one attribute must be: exactly one of texts, range and flag is set."""
+
+    name: str
+    texts: Sequence[str] | None = None
+    range: NumberRange | None = None
+    flag: bool | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class ProductFilter:
     """All parts that are set must hold; within one list any value is enough."""
 
@@ -41,37 +49,50 @@ class ProductFilter:
     categories: Sequence[str] = ()
     price: PriceRange | None = None
     availabilities: Sequence[int] = ()
+    rating: NumberRange | None = None
+    attributes: Sequence[AttributeCondition] = ()
+    any: Sequence["ProductFilter"] = ()
+    """Groups of which at least one must hold."""
+    none: Sequence["ProductFilter"] = ()
+    """Groups of which none may hold."""
 
 
 EVERYTHING: Final = ProductFilter()
 
 
-def filter_violations(wanted: ProductFilter, limits: ProductLimits) -> Iterator[Violation]:
-    """Every rule that a filter breaks, with the field's path in the request."""
-    yield from too_many("filter.brands", len(wanted.brands), MAX_VALUES)
-    for position, brand in enumerate(wanted.brands[:MAX_VALUES]):
-        yield from too_long(f"filter.brands[{position}]", brand, limits.brand_characters)
-    yield from too_many("filter.categories", len(wanted.categories), MAX_VALUES)
-    for position, path in enumerate(wanted.categories[:MAX_VALUES]):
-        yield from category_violations(f"filter.categories[{position}]", path, limits)
-    yield from too_many("filter.availabilities", len(wanted.availabilities), MAX_AVAILABILITIES)
-    for position, availability in enumerate(wanted.availabilities[:MAX_AVAILABILITIES]):
-        if availability not in _AVAILABILITIES:
-            yield Violation(f"filter.availabilities[{position}]", "must be a known availability", "OUT_OF_RANGE")
-    if wanted.price is not None:
-        yield from _price(wanted.price)
+def groups_of(wanted: ProductFilter, field: str) -> Iterator[tuple[str, ProductFilter]]:
+    """The groups of a filter, each with its path in the request; `field` is the filter's own path."""
+    for name, groups in (("any", wanted.any), ("none", wanted.none)):
+        for position, group in enumerate(groups):
+            yield f"{field}.{name}[{position}]", group
 
 
-def _price(price: PriceRange) -> Iterator[Violation]:
-    if price.lowest is None and price.highest is None:
-        yield Violation("filter.price", "must have a lower or an upper bound", "REQUIRED")
-    if price.lowest is not None:
-        yield from money_violations("filter.price.min", price.lowest)
-    if price.highest is not None:
-        yield from money_violations("filter.price.max", price.highest)
-    if price.lowest is None or price.highest is None:
-        return
-    if price.lowest.currency != price.highest.currency:
-        yield Violation("filter.price.max.currency_code", "must be the currency of the lower bound", "INVALID")
-    elif price.lowest.amount > price.highest.amount:
-        yield Violation("filter.price.max", "must not be below the lower bound", "OUT_OF_RANGE")
+def condition_count(wanted: ProductFilter) -> int:
+    """Conditions of a filter, those of its groups included."""
+    single = (wanted.brands, wanted.categories, wanted.price, wanted.availabilities, wanted.rating)
+    own = sum(bool(part) for part in single) + len(wanted.attributes)
+    return own + sum(condition_count(group) for _, group in groups_of(wanted, ""))
+
+
+def names_availability(wanted: ProductFilter) -> bool:
+    """Whether a filter or one of its groups is about availability."""
+    return bool(wanted.availabilities) or any(names_availability(group) for _, group in groups_of(wanted, ""))
+
+
+def without_field(wanted: ProductFilter, field: str) -> ProductFilter:
+    """The filter without its own condition on a facet's field; its groups stay as they are."""
+    match field:
+        case "brand":
+            return replace(wanted, brands=())
+        case "category":
+            return replace(wanted, categories=())
+        case "price":
+            return replace(wanted, price=None)
+        case "availability":
+            return replace(wanted, availabilities=())
+        case "rating":
+            return replace(wanted, rating=None)
+        case _:
+            name = field.removeprefix("attributes.")
+            kept = tuple(condition for condition in wanted.attributes if condition.name != name)
+            return replace(wanted, attributes=kept)

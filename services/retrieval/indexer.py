@@ -3,15 +3,14 @@
 import asyncio
 import logging
 import time
-from contextlib import AbstractContextManager, suppress
+from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Final, Protocol
 
 from services.common.deadlines import deadline_after
 from services.common.errors import ServiceError
-from services.retrieval.indexing import BatchIndexer, BatchReport, PendingChange
 from services.retrieval.pauses import Pause
-from services.retrieval.signals import IndexingSignals
 from services.retrieval.tasks import end
 
 logger = logging.getLogger(__name__)
@@ -29,54 +28,36 @@ class Lease(Protocol):
         """Gives it back, so that the next one need not wait for its end. Raises Unavailable."""
 
 
-class CollectionCheck(Protocol):
-    """Looks after the collections of all catalogues."""
+class Lane(Protocol):
+    """One kind of work, which no other kind waits for."""
 
-    async def restore_missing(self) -> None:
-        """Makes collections that are gone, and puts their products into the outbox. Raises ServiceError."""
+    @property
+    def name(self) -> str:
+        """For logs."""
 
+    async def one_pass(self) -> bool:
+        """One pass; True where there may be more to do at once."""
 
-class PassObserver(Protocol):
-    """Makes passes visible."""
-
-    def one_pass(self, changes: list[PendingChange]) -> AbstractContextManager[None]:
-        """Surrounds one pass: a trace of its own, linked to the calls that wrote the changes."""
-
-    def finished(self, report: BatchReport) -> None:
-        """Hears what a pass did; called inside it."""
+    async def work(self, at_most: float) -> None:
+        """Waits until there may be something to do, for `at_most` seconds."""
 
 
 @dataclass(frozen=True, slots=True)
 class IndexerRules:
     """Pace of the indexer; times in seconds."""
 
-    batch: int
     poll: float
     lease: float
-    check: float
 
 
 class Indexer:
     """The background task."""
 
-    def __init__(
-        self,
-        batches: BatchIndexer,
-        lease: Lease,
-        check: CollectionCheck,
-        observer: PassObserver,
-        signals: IndexingSignals,
-        pause: Pause,
-        rules: IndexerRules,
-    ) -> None:
-        self._batches = batches
+    def __init__(self, lanes: Sequence[Lane], lease: Lease, pause: Pause, rules: IndexerRules) -> None:
+        self._lanes = lanes
         self._lease = lease
-        self._check = check
-        self._observer = observer
-        self._signals = signals
         self._pause = pause
         self._rules = rules
-        self._check_at = 0.0
 
     async def run(self) -> None:
         """Runs until cancelled."""
@@ -94,7 +75,7 @@ class Indexer:
         try:
             return await self._lease.acquire()
         except Exception as error:  # noqa: BLE001 - whatever it is, it is tried again: the task must not die
-            _log(error)
+            _log("lease", error)
             return False
 
     async def _work_while_held(self, held_until: float) -> None:
@@ -114,40 +95,32 @@ class Indexer:
             await end(worker)
 
     async def _work(self) -> None:
-        while True:
-            if not await self._one_pass():
-                await self._signals.work(self._rules.poll)
+        async with asyncio.TaskGroup() as group:
+            for lane in self._lanes:
+                group.create_task(self._run(lane))
 
-    async def _one_pass(self) -> bool:
-        """One pass; True where there may be more to do at once."""
-        if self._pause.holds("pass"):
+    async def _run(self, lane: Lane) -> None:
+        while True:
+            if not await self._one_pass(lane):
+                await lane.work(self._rules.poll)
+
+    async def _one_pass(self, lane: Lane) -> bool:
+        if self._pause.holds(lane.name):
             return False
         try:
-            await self._check_collections()
-            changes = list(await self._batches.take(self._rules.batch))
-            if not changes:
-                return False
-            with self._observer.one_pass(changes):
-                report = await self._batches.index(changes)
-                self._observer.finished(report)
+            is_more = await lane.one_pass()
         except Exception as error:  # noqa: BLE001 - as above
             retry_after = error.retry_after if isinstance(error, ServiceError) else None
-            self._pause.begin("pass", retry_after or 0.0)
-            self._check_at = 0.0
-            _log(error)
+            self._pause.begin(lane.name, retry_after or 0.0)
+            _log(lane.name, error)
             return False
-        self._pause.end("pass")
-        self._signals.announce_progress()
-        return report.indexed + report.words_only + report.removed + report.given_up > 0
-
-    async def _check_collections(self) -> None:
-        if time.monotonic() >= self._check_at:
-            await self._check.restore_missing()
-            self._check_at = time.monotonic() + self._rules.check
+        self._pause.end(lane.name)
+        return is_more
 
 
-def _log(error: Exception) -> None:
+def _log(part: str, error: Exception) -> None:
     if isinstance(error, ServiceError):
-        logger.warning("indexing paused", extra={"error": type(error).__name__, "reason": error.reason})
+        extra = {"lane": part, "error": type(error).__name__, "reason": error.reason}
+        logger.warning("indexing paused", extra=extra)
     else:
-        logger.error("indexing failed", exc_info=error)
+        logger.error("indexing failed", exc_info=error, extra={"lane": part})

@@ -30,6 +30,11 @@ class Timestamp:
         return EPOCH + timedelta(seconds=self.seconds, microseconds=self.nanos // 1000)
 
 
+def moment_of(timestamp: Timestamp | None) -> datetime | None:
+    """The moment of a timestamp that may not be there, whole microseconds."""
+    return None if timestamp is None else timestamp.to_datetime()
+
+
 @dataclass(frozen=True, slots=True)
 class Money:
     """An amount in one currency (google.type.Money)."""

@@ -5,20 +5,27 @@ from contextlib import suppress
 
 
 class IndexingSignals:
-    """Two bells: there is work, and work was done. A missed ring costs a pause, never a change."""
+    """Bells: there is work, for products and for offers, and work was done. A missed ring costs a pause, no change."""
 
     def __init__(self) -> None:
-        self._work = asyncio.Event()
+        self._products = asyncio.Event()
+        self._offers = asyncio.Event()
         self._progress = asyncio.Event()
 
     def wake_indexer(self) -> None:
         """Says that there is something to index."""
-        self._work.set()
+        self._products.set()
+        self._offers.set()
 
     async def work(self, at_most: float) -> None:
-        """Waits until there is something to index, for `at_most` seconds."""
-        await _wait(self._work, at_most)
-        self._work.clear()
+        """Waits until there may be products to index, for `at_most` seconds."""
+        await _wait(self._products, at_most)
+        self._products.clear()
+
+    async def offers(self, at_most: float) -> None:
+        """Waits until there may be offers to index, for `at_most` seconds."""
+        await _wait(self._offers, at_most)
+        self._offers.clear()
 
     def announce_progress(self) -> None:
         """Says that something was indexed, to all who wait."""

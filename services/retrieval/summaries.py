@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from typing import Protocol
 
+from services.retrieval.product_index import Card
 from services.retrieval.requests import batch_violations, require
 from services.retrieval.validation import ProductLimits, product_id_violations, too_long
 
@@ -10,7 +11,7 @@ from services.retrieval.validation import ProductLimits, product_id_violations, 
 class ShownProducts(Protocol):
     """The index, asked for known products."""
 
-    async def shown(self, catalog: str, ids: Sequence[str], region: str) -> list[tuple[str, str]]:
+    async def shown(self, catalog: str, ids: Sequence[str], region: str) -> list[Card]:
         """Card and packed offer of each product that is there, in the order of `ids`.
 
         Raises:
@@ -27,7 +28,7 @@ class Summaries:
         self._limits = limits
         self._batch = batch
 
-    async def find(self, catalog: str, ids: Sequence[str], region: str) -> list[tuple[str, str]]:
+    async def find(self, catalog: str, ids: Sequence[str], region: str) -> list[Card]:
         """As ShownProducts.
 
         Raises:

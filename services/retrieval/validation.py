@@ -6,6 +6,8 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Final
 
+from stdnum import ean
+
 from services.common.errors import Violation
 from services.retrieval import categories
 from services.retrieval.product import AttributeValue, Money, Offer, Product, Timestamp
@@ -15,6 +17,7 @@ PRODUCT_ID: Final = re.compile(r"[A-Za-z0-9._:/-]{1,128}")
 _LANGUAGE: Final = re.compile(r"[A-Za-z]{2,8}(-[A-Za-z0-9]{1,8}){0,6}")
 _GTIN: Final = re.compile(r"\d{8}|\d{12,14}", re.ASCII)
 _CURRENCY: Final = re.compile(r"[A-Z]{3}")
+_CONTROL: Final = re.compile(r"[\x00-\x1f\x7f]")
 _MAX_AVAILABILITY: Final = 4
 _NANOS: Final = 1_000_000_000
 
@@ -91,6 +94,8 @@ def _identity(product: Product) -> Iterator[Violation]:
             yield Violation("primary_product_id", "must be another product", "INVALID")
     if product.gtin and not _GTIN.fullmatch(product.gtin):
         yield Violation("gtin", "must have 8, 12, 13 or 14 digits", "INVALID_FORMAT")
+    elif product.gtin and not ean.is_valid(product.gtin):
+        yield Violation("gtin", "must end with its check digit (GS1 General Specifications, 7.9)", "GTIN_CHECK_DIGIT")
     if product.language_code and not _LANGUAGE.fullmatch(product.language_code):
         yield Violation("language_code", "must be a BCP-47 tag", "INVALID_FORMAT")
 
@@ -182,7 +187,7 @@ def _offers(product: Product, limits: ProductLimits) -> Iterator[Violation]:
     yield from too_many("offers", len(product.offers), limits.offers)
     yield from _repeated_regions(product.offers)
     for position, offer in enumerate(product.offers[: limits.offers]):
-        yield from _offer(f"offers[{position}]", offer, limits)
+        yield from offer_violations(f"offers[{position}]", offer, limits)
 
 
 def _repeated_regions(offers: Iterable[Offer]) -> Iterator[Violation]:
@@ -193,8 +198,11 @@ def _repeated_regions(offers: Iterable[Offer]) -> Iterator[Violation]:
         seen.add(offer.region)
 
 
-def _offer(field: str, offer: Offer, limits: ProductLimits) -> Iterator[Violation]:
+def offer_violations(field: str, offer: Offer, limits: ProductLimits) -> Iterator[Violation]:
+    """The rules of an offer."""
     yield from too_long(f"{field}.region", offer.region, limits.region_characters)
+    if _CONTROL.search(offer.region):
+        yield Violation(f"{field}.region", "must not hold control characters", "INVALID_FORMAT")
     for name, money in (("price", offer.price), ("original_price", offer.original_price)):
         if money is not None:
             yield from money_violations(f"{field}.{name}", money)

@@ -8,27 +8,39 @@ from typing import Any, Final
 from services.common.channels import Peer, open_peer
 from services.common.postgres import Database, open_database
 from services.common.server import Registration
+from services.retrieval.adapters.active_versions import ActiveVersions
 from services.retrieval.adapters.catalogue_store import PostgresCatalogue
-from services.retrieval.adapters.encoder import Encoder
-from services.retrieval.adapters.outbox import PostgresLease, PostgresOutbox, PostgresVectors, PostgresVersions
-from services.retrieval.adapters.qdrant_index import QdrantIndex, QdrantWriter
+from services.retrieval.adapters.change_progress import PostgresProgress
+from services.retrieval.adapters.encoders import Encoders
+from services.retrieval.adapters.offer_store import PostgresOffers
+from services.retrieval.adapters.product_reader import PostgresProductReader
+from services.retrieval.adapters.qdrant_index import QdrantIndex
 from services.retrieval.adapters.qdrant_schema import QdrantSchema
+from services.retrieval.adapters.queue_gauges import PostgresQueues
+from services.retrieval.adapters.settings_store import PostgresSettings
 from services.retrieval.adapters.telemetry import IndexingTelemetry
-from services.retrieval.adapters.versions import IndexVersions
+from services.retrieval.answering import Answering
+from services.retrieval.catalog_settings import CatalogSettings
+from services.retrieval.catalog_settings_servicer import CatalogSettingsServicer
 from services.retrieval.catalogue import Catalogue
 from services.retrieval.config import RetrievalSettings
-from services.retrieval.indexer import Indexer, IndexerRules
-from services.retrieval.indexing import BatchIndexer
-from services.retrieval.pauses import Pause
-from services.retrieval.search import CandidateSearch, SearchRules
+from services.retrieval.listing import ProductListing
+from services.retrieval.offers import Offers
+from services.retrieval.search import CandidateSearch
 from services.retrieval.servicer import RetrievalServicer
 from services.retrieval.signals import IndexingSignals
+from services.retrieval.similar import SimilarProducts
 from services.retrieval.summaries import Summaries
 from services.retrieval.tasks import end
 from services.retrieval.waiting import SearchableWait
+from services.retrieval.wiring_index import index_admin_servicer, indexer_of, open_encoders
+from zhiyin.retrieval.v1 import catalog_settings_service_pb2_grpc as settings_rpc
+from zhiyin.retrieval.v1 import index_admin_service_pb2_grpc as admin_rpc
 from zhiyin.retrieval.v1 import retrieval_service_pb2_grpc as rpc
 
 SERVICE: Final = "zhiyin.retrieval.v1.RetrievalService"
+CATALOG_SETTINGS: Final = "zhiyin.retrieval.v1.CatalogSettingsService"
+INDEX_ADMIN: Final = "zhiyin.retrieval.v1.IndexAdminService"
 
 
 @asynccontextmanager
@@ -37,73 +49,53 @@ async def open_service(settings: RetrievalSettings) -> AsyncIterator[Sequence[Re
     async with (
         open_database(settings) as database,
         open_peer("qdrant", settings.qdrant_url, settings) as qdrant,
-        open_peer("encoder", settings.encoder_target, settings) as encoder_peer,
+        open_encoders(settings) as encoders,
     ):
-        encoder = Encoder(
-            encoder_peer,
-            settings.encode_query_seconds,
-            settings.encode_products_seconds,
-            settings.search_reserve_seconds,
-        )
         signals, telemetry = IndexingSignals(), IndexingTelemetry()
-        servicer = _servicer(settings, database, qdrant, encoder, signals)
-        indexer = _indexer(settings, database, qdrant, encoder, signals, telemetry)
-        async with _running(indexer.run()), _running(telemetry.watch(PostgresOutbox(database))):
-            yield [Registration(SERVICE, lambda server: rpc.add_RetrievalServiceServicer_to_server(servicer, server))]
+        servicer = _servicer(settings, database, qdrant, encoders, signals)
+        catalog_settings = _catalog_settings_servicer(settings, database, signals)
+        admin = index_admin_servicer(settings, database, qdrant, encoders, signals)
+        indexer = indexer_of(settings, database, qdrant, encoders, signals, telemetry)
+        async with _running(indexer.run()), _running(telemetry.watch(PostgresQueues(database))):
+            yield [
+                Registration(SERVICE, lambda server: rpc.add_RetrievalServiceServicer_to_server(servicer, server)),
+                Registration(
+                    CATALOG_SETTINGS,
+                    lambda server: settings_rpc.add_CatalogSettingsServiceServicer_to_server(catalog_settings, server),
+                ),
+                Registration(
+                    INDEX_ADMIN, lambda server: admin_rpc.add_IndexAdminServiceServicer_to_server(admin, server)
+                ),
+            ]
 
 
 def _servicer(
-    settings: RetrievalSettings, database: Database, qdrant: Peer, encoder: Encoder, signals: IndexingSignals
+    settings: RetrievalSettings, database: Database, qdrant: Peer, encoders: Encoders, signals: IndexingSignals
 ) -> RetrievalServicer:
     store, limits = PostgresCatalogue(database), settings.product_limits()
-    index = QdrantIndex(
-        qdrant,
+    versions = ActiveVersions(
         QdrantSchema(qdrant, settings.qdrant_seconds),
         seconds=settings.qdrant_seconds,
         reserve=settings.answer_reserve_seconds,
         version_seconds=settings.index_version_seconds,
     )
-    rules = SearchRules(
-        settings.query_characters,
-        settings.default_candidates,
-        settings.max_candidates,
-        settings.lexical_weight,
-        limits,
-    )
+    index = QdrantIndex(qdrant, versions, seconds=settings.qdrant_seconds, reserve=settings.answer_reserve_seconds)
+    answering, rules = Answering(index, settings.answer_rules()), settings.search_rules()
     return RetrievalServicer(
         Catalogue(store, signals, limits, settings.write_batch),
-        CandidateSearch(encoder, index, rules),
+        Offers(PostgresOffers(database), signals, limits, settings.offer_batch),
+        ProductListing(PostgresProductReader(database), settings.listing_limits()),
+        CandidateSearch(encoders, index, answering, rules),
+        SimilarProducts(index, answering, rules, max_excluded=settings.max_excluded_products),
         Summaries(index, limits, settings.write_batch),
-        SearchableWait(store, signals, settings.wait_reserve_seconds),
+        SearchableWait(PostgresProgress(database), signals, settings.wait_reserve_seconds),
     )
 
 
-def _indexer(
-    settings: RetrievalSettings,
-    database: Database,
-    qdrant: Peer,
-    encoder: Encoder,
-    signals: IndexingSignals,
-    telemetry: IndexingTelemetry,
-) -> Indexer:
-    schema = QdrantSchema(qdrant, settings.index_write_seconds)
-    versions = IndexVersions(PostgresVersions(database), schema, encoder)
-    pause = Pause(settings.index_backoff_seconds)
-    batches = BatchIndexer(
-        PostgresOutbox(database),
-        PostgresVectors(database),
-        versions,
-        encoder,
-        QdrantWriter(qdrant, settings.index_write_seconds),
-        telemetry,
-        settings.document_rules(),
-        pause,
-    )
-    rules = IndexerRules(
-        settings.index_batch, settings.index_poll_seconds, settings.index_lease_seconds, settings.index_check_seconds
-    )
-    lease = PostgresLease(database, settings.index_lease_seconds)
-    return Indexer(batches, lease, versions, telemetry, signals, pause, rules)
+def _catalog_settings_servicer(
+    settings: RetrievalSettings, database: Database, signals: IndexingSignals
+) -> CatalogSettingsServicer:
+    return CatalogSettingsServicer(CatalogSettings(PostgresSettings(database), signals, settings.settings_limits()))
 
 
 @asynccontextmanager

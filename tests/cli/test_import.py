@@ -21,7 +21,7 @@ def numbered(count, **values):
 
 
 def summary(result):
-    return {name: count for name, count in json_lines(result.stdout)[-1]["summary"].items() if name != "seconds"}
+    return {name: count for name, count in json_lines(result.stdout)[-1]["summary"].items() if name in counts()}
 
 
 def counts(**given):

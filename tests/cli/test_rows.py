@@ -9,13 +9,13 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from cli import rows
+from cli.feeds.opening import open_rows
 from cli.problems import Problem
-from cli.rows import FileError, FileFormat, Row, format_of, open_rows
+from cli.rows import BadRow, FileError, FileFormat, ReadOptions, Row
 
 
-def read(path, file_format=None):
-    with open_rows(path, file_format or format_of(path)) as file:
+def read(path, **options):
+    with open_rows(path, ReadOptions(**options)) as file:
         return list(file.rows)
 
 
@@ -42,18 +42,17 @@ def test_a_bad_line_of_json_is_named_and_the_lines_around_it_come_through(tmp_pa
     path = written(tmp_path, "p.jsonl", b'{"id": "a"}\n' + line + b'\n{"id": "b"}\n')
     first, bad, last = read(path)
     assert (first, last) == (Row(1, {"id": "a"}), Row(3, {"id": "b"}))
-    assert isinstance(bad, Problem)
-    assert (bad.line, bad.reason) == (2, reason)
+    assert isinstance(bad, BadRow)
+    assert (bad.line, bad.problem.reason) == (2, reason)
 
 
-def test_a_line_of_json_beyond_the_limit_is_skipped_without_being_held_in_memory(tmp_path, monkeypatch):
-    monkeypatch.setattr(rows, "MAX_LINE_BYTES", 1000)
+def test_a_line_of_json_beyond_the_limit_is_skipped_without_being_held_in_memory(tmp_path):
     path = written(tmp_path, "p.jsonl", b'{"id": "a", "title": "' + b"x" * 5_000_000 + b'"}\n{"id": "b"}')
     tracemalloc.start()
-    bad, good = read(path)
+    bad, good = read(path, max_line=1000)
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
-    assert (bad.line, bad.reason, good) == (1, "TOO_LONG", Row(2, {"id": "b"}))
+    assert (bad.line, bad.problem.reason, good) == (1, "TOO_LONG", Row(2, {"id": "b"}))
     assert peak < 1_000_000
 
 
@@ -76,7 +75,7 @@ def test_lines_of_csv_are_counted_through_line_breaks_inside_quotes(tmp_path):
     path = written(tmp_path, "p.csv", 'id,title\na,"one\ntwo"\nb\nc,three\n')
     assert read(path) == [
         Row(2, {"id": "a", "title": "one\ntwo"}),
-        Problem(4, "", "", "NOT_CSV", "1 fields where the header has 2"),
+        BadRow(Problem(4, "", "", "NOT_CSV", "1 fields where the header has 2")),
         Row(5, {"id": "c", "title": "three"}),
     ]
 
@@ -87,7 +86,7 @@ def test_lines_of_csv_are_counted_through_line_breaks_inside_quotes(tmp_path):
 def test_a_bad_row_of_csv_is_named_and_the_rows_around_it_come_through(tmp_path, line, reason):
     path = written(tmp_path, "p.csv", b"id,title\na,x\n" + line + b"\nc,x\n")
     first, bad, last = read(path)
-    assert (first.line, bad.line, bad.reason, last.line) == (2, 3, reason, 4)
+    assert (first.line, bad.line, bad.problem.reason, last.line) == (2, 3, reason, 4)
 
 
 def test_an_empty_field_of_csv_is_no_value(tmp_path):
@@ -115,7 +114,7 @@ def test_a_missing_file_is_refused_by_name(tmp_path):
 
 
 def test_the_format_can_be_insisted_on(tmp_path):
-    assert read(written(tmp_path, "p.txt", "id\na\n"), FileFormat.CSV) == [Row(2, {"id": "a"})]
+    assert read(written(tmp_path, "p.txt", "id\na\n"), file_format=FileFormat.CSV) == [Row(2, {"id": "a"})]
 
 
 def test_types_of_parquet_come_as_types_of_python(tmp_path):
@@ -143,6 +142,6 @@ def test_the_position_reaches_the_size_with_the_last_row(tmp_path):
     ]
     pq.write_table(pa.table({"id": list(range(1000))}), paths[2])
     for path in paths:
-        with open_rows(path, format_of(path)) as file:
+        with open_rows(path, ReadOptions()) as file:
             assert sum(1 for _ in file.rows) == 1000
             assert file.position() == file.size

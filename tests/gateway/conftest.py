@@ -8,9 +8,11 @@ from services.common.settings import ServiceSettings
 from services.gateway.config import GatewaySettings
 from services.gateway.wiring import open_service
 from tests.fakes import FakeFeedback, FakeRanker, FakeRetrieval
+from tests.gateway.fakes import ScriptedService
 from zhiyin.feedback.v1.feedback_service_pb2_grpc import add_FeedbackServiceServicer_to_server
 from zhiyin.gateway.v1.gateway_service_pb2_grpc import GatewayServiceStub
 from zhiyin.ranker.v1.ranker_service_pb2_grpc import add_RankerServiceServicer_to_server
+from zhiyin.retrieval.v1 import catalog_settings_service_pb2, index_admin_service_pb2
 from zhiyin.retrieval.v1.retrieval_service_pb2_grpc import add_RetrievalServiceServicer_to_server
 
 NOBODY = "127.0.0.1:1"
@@ -23,31 +25,53 @@ class GatewayUnderTest:
     def __init__(self, stack):
         self._stack = stack
         self.retrieval, self.ranker, self.feedback = FakeRetrieval(), FakeRanker(), FakeFeedback()
+        self.catalog_settings = ScriptedService(
+            catalog_settings_service_pb2.DESCRIPTOR.services_by_name["CatalogSettingsService"]
+        )
+        self.index_admin = ScriptedService(index_admin_service_pb2.DESCRIPTOR.services_by_name["IndexAdminService"])
 
     async def start(self, without=(), **settings):
         peers = {
-            "retrieval": (self.retrieval, add_RetrievalServiceServicer_to_server),
-            "ranker": (self.ranker, add_RankerServiceServicer_to_server),
-            "feedback": (self.feedback, add_FeedbackServiceServicer_to_server),
+            "retrieval": [
+                Registration(
+                    "zhiyin.retrieval.v1.RetrievalService",
+                    lambda server: add_RetrievalServiceServicer_to_server(self.retrieval, server),
+                ),
+                Registration("zhiyin.retrieval.v1.CatalogSettingsService", self.catalog_settings.add_to),
+                Registration("zhiyin.retrieval.v1.IndexAdminService", self.index_admin.add_to),
+            ],
+            "ranker": [
+                Registration(
+                    "zhiyin.ranker.v1.RankerService",
+                    lambda server: add_RankerServiceServicer_to_server(self.ranker, server),
+                )
+            ],
+            "feedback": [
+                Registration(
+                    "zhiyin.feedback.v1.FeedbackService",
+                    lambda server: add_FeedbackServiceServicer_to_server(self.feedback, server),
+                )
+            ],
         }
         self.targets = {}
-        for name, (servicer, add) in peers.items():
-            full_name = f"zhiyin.{name}.v1.{name.capitalize()}Service"
-            service = Registration(full_name, lambda server, s=servicer, a=add: a(s, server))
-            address = await self._stack.enter_async_context(open_server(ServiceSettings(), [service]))
+        for name, services in peers.items():
+            address = await self._stack.enter_async_context(open_server(ServiceSettings(), services))
             self.targets[f"{name}_target"] = NOBODY if name in without else address
         self.stub = await self.replica(**settings)
         return self.stub
 
-    async def replica(self, **settings):
+    async def channel(self, **settings):
+        """A channel to a further replica."""
         # Patient by default: a busy machine must not look like a peer that hangs.
         patient = {"profile_seconds": 5.0, "ranker_seconds": 5.0}
         values = {"bind": "127.0.0.1:0", "signing_key": KEY, **patient, **self.targets, **settings}
         gateway_settings = GatewaySettings(**values)
         services = await self._stack.enter_async_context(open_service(gateway_settings))
         address = await self._stack.enter_async_context(open_server(gateway_settings, services))
-        channel = await self._stack.enter_async_context(grpc.aio.insecure_channel(address))
-        return GatewayServiceStub(channel)
+        return await self._stack.enter_async_context(grpc.aio.insecure_channel(address))
+
+    async def replica(self, **settings):
+        return GatewayServiceStub(await self.channel(**settings))
 
 
 @pytest.fixture

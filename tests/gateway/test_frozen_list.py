@@ -18,7 +18,10 @@ def frozen_lists(draw):
         draw(st.text(max_size=10)), schema_names, tuple(draw(st.integers(0, 3)) for _ in schema_names)
     )
     ids = draw(st.lists(st.text(min_size=1, max_size=128), max_size=30))
-    places = [Place(i, draw(numbers), tuple(draw(numbers) for _ in schema_names)) for i in ids]
+    places = [
+        Place(i, draw(numbers), tuple(draw(numbers) for _ in schema_names), draw(st.integers(0, 2**31 - 1)))
+        for i in ids
+    ]
     return FrozenList(
         draw(st.text(max_size=64)), draw(st.text(max_size=64)), schema, draw(st.integers(1, 500)), 500, places
     )

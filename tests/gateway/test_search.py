@@ -1,34 +1,23 @@
 import asyncio
-import math
+import base64
+import hashlib
 
 import grpc
 import pytest
 
 from services.common.errors import FailedPrecondition, InvalidArgument, NotFound, Unavailable, Violation
-from tests.refusals import refusal
-from zhiyin.common.v1 import degradation_pb2, explanation_pb2
+from services.common.settings import SigningSettings
+from services.gateway.adapters.signing import TokenSigner
+from tests.gateway.conftest import KEY
+from tests.gateway.pages import all_pages, ids, refused, score_of
+from zhiyin.common.v1 import degradation_pb2, result_set_pb2
 from zhiyin.gateway.v1 import gateway_service_pb2 as pb
 
-
-async def refused(call):
-    with pytest.raises(grpc.aio.AioRpcError) as caught:
-        await call
-    return refusal(caught.value)
-
-
-async def all_pages(stub, request, size=10):
-    pages, token = [], ""
-    while True:
-        request.page_token, request.page_size = token, size
-        page = await stub.Search(request, timeout=10)
-        pages.append(page)
-        token = page.next_page_token
-        if not token:
-            return pages
-
-
-def ids(pages):
-    return [result.product.id for page in pages for result in page.results]
+LIST_OF_THE_RELEASE_BEFORE = base64.b64decode(
+    "eAE1jjEKwzAMRd2raPaQZPTS3qNkUBwFDIplbLlQStaes0epSKmW//4DCV3ezrkXoGpNS9ckGQLgCB6KcIpPaytt2FlvuETTLUqlanqTundGUxl3ahDuUInpgTkSzB"
+    "6q8Gkn4yIt/W5PHlQUGYJRWs+1MgwjzIc9YvO5/vML9rcuYg=="
+)
+"""Made by its `frozen_list.pack`: one place, format 1."""
 
 
 async def test_a_search_returns_the_rankers_order_with_product_score_and_explanation(gateway):
@@ -46,12 +35,6 @@ async def test_a_search_returns_the_rankers_order_with_product_score_and_explana
         assert score_of(result.explanation) == result.score
 
 
-def score_of(explanation):
-    roles = explanation_pb2
-    terms = [f.value for f in explanation.factors if f.role == roles.FACTOR_ROLE_TERM]
-    return sum(terms) * math.prod(f.value for f in explanation.factors if f.role == roles.FACTOR_ROLE_MULTIPLIER)
-
-
 async def test_retrieval_is_asked_for_what_the_caller_wrote(gateway):
     stub = await gateway.start(max_places=77)
     request = pb.SearchRequest(catalog="cn", query="牛奶", region="beijing")
@@ -64,7 +47,7 @@ async def test_retrieval_is_asked_for_what_the_caller_wrote(gateway):
 
 async def test_pages_of_one_search_are_disjoint_complete_and_exact_to_the_last_bit(gateway):
     stub = await gateway.start()
-    pages = await all_pages(stub, pb.SearchRequest(query="milk"))
+    pages = await all_pages(stub.Search, pb.SearchRequest(query="milk"))
     assert ids(pages) == [f"p{number:03}" for number in range(45, 0, -1)]
     results = [result for page in pages for result in page.results]
     assert [result.position for result in results] == list(range(1, 46))
@@ -123,6 +106,10 @@ async def test_the_page_size_may_change_and_nothing_else(gateway):
         pb.SearchRequest(query="milk", page_token=token, visitor_id="v"),
         pb.SearchRequest(query="milk", page_token=token, policy="other"),
         pb.SearchRequest(query="milk", page_token=token, filter={"brands": ["x"]}),
+        pb.SearchRequest(query="milk", page_token=token, facets=[{"field": "brand"}]),
+        pb.SearchRequest(query="milk", page_token=token, order=result_set_pb2.SORT_ORDER_NEWEST),
+        pb.SearchRequest(query="milk", page_token=token, relaxation=result_set_pb2.RELAXATION_MODE_RELAX_FILTER),
+        pb.SearchRequest(query="milk", page_token=token, variants=result_set_pb2.VARIANT_MODE_SEPARATE),
     ]
     for request in changed:
         told = await refused(stub.Search(request, timeout=10))
@@ -142,6 +129,17 @@ async def test_an_attribution_token_is_no_page_token(gateway):
     page = await stub.Search(pb.SearchRequest(query="milk"), timeout=10)
     told = await refused(stub.Search(pb.SearchRequest(query="milk", page_token=page.attribution_token), timeout=10))
     assert told.fields == {"page_token": "INVALID_PAGE_TOKEN"}
+
+
+async def test_a_token_of_the_release_before_is_refused_and_the_reply_says_to_begin_again(gateway):
+    stub = await gateway.start()
+    request = pb.SearchRequest(query="milk")
+    digest = hashlib.sha256(request.SerializeToString(deterministic=True)).digest()[:16]
+    signer = TokenSigner(SigningSettings(signing_key=KEY))
+    request.page_token = signer.sign("page", digest + LIST_OF_THE_RELEASE_BEFORE)
+    told = await refused(stub.Search(request, timeout=10))
+    assert told.fields == {"page_token": "INVALID_PAGE_TOKEN"}
+    assert "begin with the first page" in told.descriptions["page_token"]
 
 
 async def test_page_size_zero_is_the_default_above_the_maximum_the_maximum_and_negative_refused(gateway):
@@ -185,13 +183,15 @@ async def test_no_candidates_is_an_empty_page_and_needs_no_ranker(gateway):
     assert not reply.degradations
 
 
-@pytest.mark.parametrize("fault", ["away", "refuses", "hangs"])
+@pytest.mark.parametrize("fault", ["away", "refuses", "refuses what it was handed", "hangs"])
 async def test_without_the_ranker_the_order_is_retrievals_and_the_reply_says_so(gateway, fault):
     if fault == "refuses":
         gateway.ranker.error = FailedPrecondition("no policy loaded", reason="NO_POLICY")
+    elif fault == "refuses what it was handed":
+        gateway.ranker.error = InvalidArgument([Violation("candidates[3].scores", "must be finite", "NOT_FINITE")])
     gateway.ranker.hang = fault == "hangs"
     stub = await gateway.start(without=["ranker"] if fault == "away" else [], ranker_seconds=0.5)
-    pages = await all_pages(stub, pb.SearchRequest(query="milk"))
+    pages = await all_pages(stub.Search, pb.SearchRequest(query="milk"))
     assert ids(pages) == [f"p{number:03}" for number in range(1, 46)]
     (degradation,) = pages[0].degradations
     assert degradation.kind == degradation_pb2.DEGRADATION_KIND_NOT_RANKED
@@ -259,7 +259,7 @@ async def test_retrievals_refusal_reaches_the_caller_with_its_fields(gateway):
 
 async def test_what_was_shown_is_recorded_page_by_page(gateway):
     stub = await gateway.start()
-    pages = await all_pages(stub, pb.SearchRequest(query="milk", visitor_id="v1"), size=30)
+    pages = await all_pages(stub.Search, pb.SearchRequest(query="milk", visitor_id="v1"), size=30)
     async with asyncio.timeout(10):
         while len(gateway.feedback.impressions) < 2:
             await asyncio.sleep(0.01)

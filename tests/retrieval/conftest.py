@@ -13,7 +13,10 @@ from services.retrieval.config import RetrievalSettings
 from services.retrieval.migrate import DIRECTORY
 from services.retrieval.wiring import open_service
 from tests.fakes import FakeEncoder
+from tests.retrieval import catalogues
 from zhiyin.encoder.v1 import encoder_service_pb2_grpc as encoder_rpc
+from zhiyin.retrieval.v1 import catalog_settings_service_pb2_grpc as settings_rpc
+from zhiyin.retrieval.v1 import index_admin_service_pb2_grpc as admin_rpc
 from zhiyin.retrieval.v1 import retrieval_service_pb2_grpc as rpc
 
 FAST = {
@@ -24,6 +27,9 @@ FAST = {
     "encode_query_seconds": 0.5,
     "encode_products_seconds": 1.0,
     "index_version_seconds": 0.5,
+    # Every product is found, unless a test is about the floor.
+    "dense_floor": -1.0,
+    "lexical_floor": 0.0,
 }
 
 
@@ -59,6 +65,8 @@ async def serving(database_url, qdrant_url, encoder_target, **fields):
     ):
         stub = rpc.RetrievalServiceStub(channel)
         stub.address = address
+        stub.admin = admin_rpc.IndexAdminServiceStub(channel)
+        stub.settings = settings_rpc.CatalogSettingsServiceStub(channel)
         yield stub
 
 
@@ -105,3 +113,10 @@ async def shop(catalogue_url, qdrant_url, catalog):
             database_url=catalogue_url,
             qdrant_url=qdrant_url,
         )
+
+
+@pytest.fixture
+async def store(catalogue_url):
+    """The catalogue's half alone, on a real Postgres."""
+    async with catalogues.opened(catalogue_url) as opened:
+        yield opened

@@ -32,7 +32,7 @@ async def refused(call):
 async def test_a_product_is_created_then_unchanged_then_updated(shop):
     milk = shops.product("milk", "Milk", price=2)
     first, again = await outcome(shop, milk), await outcome(shop, milk)
-    milk.offers[0].price.units = 3
+    milk.title = "Milk 2"
     updated = await outcome(shop, milk)
     assert [r.outcome for r in (first, again, updated)] == [CREATED, UNCHANGED, UPDATED]
     assert first.etag == again.etag != updated.etag
@@ -196,7 +196,7 @@ async def test_a_wait_that_is_too_short_is_told_and_the_write_stands(shop):
 
 async def test_a_text_that_the_encoder_refuses_harms_no_other_product(shop):
     shop.encoder.refused = {"Poison"}
-    products = [shops.product(str(number), f"Milk {number}") for number in range(5)]
+    products = [shops.product(str(number), "Milk") for number in range(5)]
     reply = await shops.upsert(shop, *products, shops.product("poison", "Poison"))
     assert not reply.degradations
     scored = {f.candidate.product_id: f.candidate.scores for f in (await shops.search(shop, "milk poison")).found}

@@ -7,11 +7,14 @@ import grpc
 from hypothesis import HealthCheck, given, settings
 
 from tests.contract.messages import messages
-from zhiyin.retrieval.v1 import retrieval_service_pb2 as pb
+from zhiyin.retrieval.v1 import catalog_settings_service_pb2, index_admin_service_pb2, retrieval_service_pb2
 
+MODULES = (catalog_settings_service_pb2, index_admin_service_pb2, retrieval_service_pb2)
 REQUESTS = {
-    name: getattr(pb, f"{name}Request")
-    for name in ("UpsertProducts", "DeleteProducts", "GetProduct", "SearchCandidates", "GetSummaries")
+    f"/{service.full_name}/{method.name}": getattr(module, method.input_type.name)
+    for module in MODULES
+    for service in module.DESCRIPTOR.services_by_name.values()
+    for method in service.methods
 }
 FAULTS = {grpc.StatusCode.INTERNAL, grpc.StatusCode.UNKNOWN}
 MESSAGES_EACH = 40
@@ -42,7 +45,7 @@ async def test_no_request_whatever_makes_the_service_fail(shop):
     noise = random.Random(7)
     async with grpc.aio.insecure_channel(shop.address) as channel:
         for name, message_class in REQUESTS.items():
-            call = channel.unary_unary(f"/zhiyin.retrieval.v1.RetrievalService/{name}")
+            call = channel.unary_unary(name)
             for data in [*samples(message_class), *[noise.randbytes(noise.randrange(1, 80)) for _ in range(20)]]:
                 code = await answered(call, data)
                 assert code not in FAULTS, name

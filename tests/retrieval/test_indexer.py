@@ -3,12 +3,14 @@ from contextlib import asynccontextmanager, suppress
 
 from services.common.errors import Unavailable
 from services.retrieval.indexer import Indexer, IndexerRules
+from services.retrieval.lanes import OfferLane, ProductLane
 from services.retrieval.pauses import Pause
 from services.retrieval.signals import IndexingSignals
+from tests.retrieval.indexing_stand_ins import Bench, Clock
 from tests.retrieval.shops import eventually
-from tests.retrieval.stand_ins import Bench, Clock
 
-RULES = IndexerRules(batch=10, poll=0.01, lease=0.15, check=60)
+RULES = IndexerRules(poll=0.01, lease=0.15)
+BATCH = 10
 
 
 class SharedLease:
@@ -39,9 +41,10 @@ class _Holder:
 
 @asynccontextmanager
 async def running(bench, lease, signals=None):
-    indexer = Indexer(
-        bench.batches, lease, bench.versions, bench.meter, signals or IndexingSignals(), Pause(0.02), RULES
-    )
+    signals, pause, meter = signals or IndexingSignals(), Pause(0.02), bench.meter
+    products = ProductLane(bench.batches, bench.versions, meter, meter, signals, bench.pause, BATCH, 60.0)
+    offers = OfferLane(bench.offers_batches, meter, signals, BATCH)
+    indexer = Indexer([products, offers], lease, pause, RULES)
     task = asyncio.create_task(indexer.run())
     try:
         yield task
@@ -125,6 +128,31 @@ async def test_a_wait_for_progress_ends_when_something_was_indexed():
     async with running(bench, SharedLease().of("one"), signals), asyncio.timeout(2):
         await signals.progress(at_most=5)
     assert not bench.outbox.entries
+
+
+async def test_offers_are_indexed_while_the_encoder_hangs():
+    bench = Bench()
+    bench.outbox.add("a", 1)
+    async with running(bench, SharedLease().of("one")):
+        await emptied(bench)
+        bench.encoder.hang = True
+        bench.outbox.add("b", 2)
+        bench.offers.change("a", b"cheaper")
+
+        async def is_cheaper():
+            return bench.index.offers["c", "a"] == [b"cheaper"]
+
+        await eventually(is_cheaper, seconds=2)
+        assert bench.outbox.entries
+
+
+async def test_a_build_that_fails_does_not_keep_changes_waiting():
+    bench = Bench()
+    bench.versions.advances = [Unavailable("no collection"), True]
+    bench.outbox.add("a", 1)
+    async with running(bench, SharedLease().of("one")):
+        await emptied(bench)
+    assert ("part_away", "builds") in bench.meter.heard
 
 
 def test_pauses_double_up_to_the_longest_and_begin_anew_after_success():

@@ -1,5 +1,7 @@
+import asyncio
+
 from services.common.errors import FailedPrecondition, PeerTimeout, ResourceExhausted, Unavailable
-from tests.retrieval.stand_ins import Bench
+from tests.retrieval.indexing_stand_ins import Bench
 
 
 async def test_a_change_leaves_the_outbox_once_the_index_has_it():
@@ -123,3 +125,81 @@ async def test_a_catalogue_whose_index_fails_does_not_keep_the_others_waiting():
     await bench.one_pass()
     assert bench.index.points == {("whole", "b"): True}
     assert [entry.catalog for entry in bench.outbox.entries.values()] == ["broken"]
+
+
+async def test_a_version_whose_encoder_is_away_is_indexed_by_words_and_the_other_wholly():
+    bench = Bench()
+    bench.encoder.away = {"r2"}
+    for version in (1, 2):
+        bench.outbox.add("a", 1, version=version)
+    report = await bench.one_pass()
+    assert (report.indexed, report.words_only) == (1, 1)
+    assert [(entry.version, entry.words_indexed) for entry in bench.outbox.entries.values()] == [(2, True)]
+    assert await bench.batches.take(10) == []
+    bench.outbox.add("b", 2, version=1)
+    assert (await bench.one_pass()).indexed == 1
+
+
+async def test_entries_of_a_version_that_was_deleted_meanwhile_are_left_alone():
+    bench = Bench()
+    bench.versions.deleted = {("c", 2)}
+    bench.outbox.add("a", 1, version=2)
+    bench.outbox.add("a", 1, version=1)
+    assert (await bench.one_pass()).indexed == 1
+    assert set(bench.index.by_version) == {("c", 1, "a")}
+
+
+async def test_a_product_is_written_with_its_offers_of_that_moment():
+    bench = Bench()
+    bench.outbox.add("a", 1)
+    changes = await bench.batches.take(10)
+    bench.offers.rows["c", "a"] = [b"now"]
+    await bench.batches.index(changes)
+    assert bench.index.offers == {("c", "a"): [b"now"]}
+
+
+async def test_whole_products_and_offers_do_not_overwrite_one_another_with_older_offers():
+    """The pass of whole products has read the old offers when they change; it is written before the new ones are."""
+    bench = Bench()
+    bench.outbox.add("a", 1)
+    bench.offers.rows["c", "a"] = [b"old"]
+    read, go_on = asyncio.Event(), asyncio.Event()
+
+    async def held_up():
+        bench.offers.on_read = None
+        read.set()
+        await go_on.wait()
+
+    bench.offers.on_read = held_up
+    products = asyncio.create_task(bench.one_pass())
+    await read.wait()
+    bench.offers.change("a", b"new")
+    offers = asyncio.create_task(bench.offers_batches.index(10))
+    for _ in range(20):
+        await asyncio.sleep(0)
+    assert bench.index.offers == {}
+    go_on.set()
+    await asyncio.gather(products, offers)
+    assert bench.index.offers == {("c", "a"): [b"new"]}
+
+
+async def test_offers_of_a_product_that_the_index_has_not_got_yet_are_left_to_its_own_pass():
+    bench = Bench()
+    bench.offers.change("a", b"one")
+    assert await bench.offers_batches.index(10) == 1
+    assert bench.index.offers == {}
+    assert not bench.offers.entries
+
+
+async def test_offers_that_the_index_refuses_do_not_hold_up_the_others():
+    bench = Bench()
+    for product_id in "abc":
+        bench.outbox.add(product_id, 1)
+    await bench.one_pass()
+    bench.index.refused = {"b"}
+    for product_id in "abc":
+        bench.offers.change(product_id, b"new")
+    await bench.offers_batches.index(10)
+    assert bench.index.offers == {("c", "a"): [b"new"], ("c", "b"): [], ("c", "c"): [b"new"]}
+    assert bench.meter.heard == [("offers_refused", "b")]
+    assert not bench.offers.entries

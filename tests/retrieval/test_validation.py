@@ -3,7 +3,8 @@ from dataclasses import replace
 
 import pytest
 
-from services.retrieval.filters import PriceRange, ProductFilter, filter_violations
+from services.retrieval.filter_rules import FilterLimits, filter_violations
+from services.retrieval.filters import PriceRange, ProductFilter
 from services.retrieval.product import AttributeValue, Image, Money, Offer, Product, Rating, Timestamp
 from services.retrieval.validation import ProductLimits, product_violations
 
@@ -57,6 +58,9 @@ def test_a_good_product_breaks_no_rule():
         ({"uri": "a" * 2_001}, [("uri", "TOO_LONG")]),
         ({"sku": "a" * 129}, [("sku", "TOO_LONG")]),
         ({"gtin": "123"}, [("gtin", "INVALID_FORMAT")]),
+        ({"gtin": "400 6381 333931"}, [("gtin", "INVALID_FORMAT")]),
+        ({"gtin": "4006381333932"}, [("gtin", "GTIN_CHECK_DIGIT")]),
+        ({"gtin": "614141123453"}, [("gtin", "GTIN_CHECK_DIGIT")]),
         ({"primary_product_id": "sku-1:red/XL"}, [("primary_product_id", "INVALID")]),
         ({"rating": Rating(math.nan, 1)}, [("rating.average", "OUT_OF_RANGE")]),
         ({"rating": Rating(5.1, -1)}, [("rating.average", "OUT_OF_RANGE"), ("rating.count", "OUT_OF_RANGE")]),
@@ -75,6 +79,7 @@ def test_a_good_product_breaks_no_rule():
             {"offers": (Offer(price=Money("USD", 1, 0), original_price=Money("EUR", 2, 0)),)},
             [("offers[0].original_price.currency_code", "INVALID")],
         ),
+        ({"offers": (Offer("e\x00u"),)}, [("offers[0].region", "INVALID_FORMAT")]),
         ({"offers": (Offer(availability=99),)}, [("offers[0].availability", "OUT_OF_RANGE")]),
         ({"offers": (Offer(quantity=-1),)}, [("offers[0].quantity", "OUT_OF_RANGE")]),
         ({"offers": tuple(Offer(str(n)) for n in range(251))}, [("offers", "TOO_MANY")]),
@@ -82,6 +87,12 @@ def test_a_good_product_breaks_no_rule():
 )
 def test_a_broken_rule_is_named_by_field_and_reason(fields, expected):
     assert broken(**fields) == expected
+
+
+@pytest.mark.parametrize("gtin", ["96385074", "614141123452", "6291041500213", "00614141123452", "10614141543219"])
+def test_gtins_of_every_length_with_their_check_digit_are_good(gtin):
+    """Numbers from GS1's own guide to check digits and its General Specifications."""
+    assert broken(gtin=gtin) == []
 
 
 def test_all_broken_rules_are_told_at_once_and_no_value_is_repeated():
@@ -109,9 +120,9 @@ USD = Money("USD", 1, 0)
     ],
 )
 def test_a_bad_filter_is_named_by_its_field(wanted, field):
-    assert [v.field for v in filter_violations(wanted, LIMITS)] == [field]
+    assert [v.field for v in filter_violations(wanted, FilterLimits(), LIMITS)] == [field]
 
 
 def test_a_good_filter_breaks_no_rule():
     wanted = ProductFilter(("a",), ("Grocery > Dairy",), PriceRange(USD, USD), (1, 2))
-    assert list(filter_violations(wanted, LIMITS)) == []
+    assert list(filter_violations(wanted, FilterLimits(), LIMITS)) == []

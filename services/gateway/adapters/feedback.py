@@ -12,7 +12,7 @@ from opentelemetry import metrics, trace
 
 from services.common.channels import Peer
 from services.common.errors import ServiceError
-from services.gateway.search import SearchQuery, ShownPage
+from services.gateway.ranked_lists import ListRequest, ShownPage
 from zhiyin.feedback.v1 import feedback_service_pb2 as pb
 
 logger = logging.getLogger(__name__)
@@ -22,7 +22,7 @@ _PAUSE: Final = 1.0
 
 
 class ProfileClient:
-    """A `search.ProfileSource`."""
+    """A `ranked_lists.ProfileSource`."""
 
     def __init__(self, peer: Peer, at_most_seconds: float) -> None:
         self._at_most = at_most_seconds
@@ -62,9 +62,10 @@ class BackgroundImpressionLog:
         self._tracer = trace.get_tracer(__name__)
         self._dropped = metrics.get_meter(__name__).create_counter("zhiyin.impressions.dropped", unit="{page}")
 
-    def record(self, query: SearchQuery, page: ShownPage) -> None:
+    def record(self, surface: str, request: ListRequest, page: ShownPage) -> None:
         """Takes note of a page."""
-        noted = _Noted(query.catalog, _impression(query, page), trace.get_current_span().get_span_context())
+        impression = _impression(surface, request, page)
+        noted = _Noted(request.catalog, impression, trace.get_current_span().get_span_context())
         try:
             self._queue.put_nowait(noted)
             self._unrecorded += 1
@@ -117,12 +118,12 @@ class BackgroundImpressionLog:
                     return
 
 
-def _impression(query: SearchQuery, page: ShownPage) -> pb.Impression:
+def _impression(surface: str, request: ListRequest, page: ShownPage) -> pb.Impression:
     impression = pb.Impression(
         impression_id=uuid.uuid4().bytes,
         attribution_id=page.attribution_id,
-        visitor_id=query.visitor_id,
-        surface=pb.SURFACE_SEARCH,
+        visitor_id=request.visitor_id,
+        surface=pb.Surface.Value(f"SURFACE_{surface}"),
         policy=page.policy,
     )
     impression.show_time.GetCurrentTime()

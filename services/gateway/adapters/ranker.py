@@ -4,12 +4,12 @@ from typing import Any
 
 from services.common.channels import Peer
 from services.gateway.frozen_list import FactorSchema, Place
-from services.gateway.search import Order
+from services.gateway.ranked_lists import Order
 from zhiyin.ranker.v1 import ranker_service_pb2 as pb
 
 
 class RankerClient:
-    """A `search.Ranker`."""
+    """A `ranked_lists.Ranker`."""
 
     def __init__(self, peer: Peer, at_most_seconds: float, reserve_seconds: float) -> None:
         self._at_most = at_most_seconds

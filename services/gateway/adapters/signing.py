@@ -10,6 +10,8 @@ from itsdangerous.exc import BadData
 
 from services.common.settings import SigningSettings
 
+PURPOSES: Final = ("page", "similar-page", "product-page", "attribution")
+"""`page` is that of Search: tokens that callers hold outlive a release."""
 _CLOCK_SKEW_SECONDS: Final = 60.0
 """By how much the clocks of two replicas may differ."""
 
@@ -24,7 +26,7 @@ class TokenSigner:
         keys.append(settings.signing_key.get_secret_value())
         self._signers = {
             purpose: TimestampSigner(keys, salt=f"zhiyin.{purpose}", digest_method=hashlib.sha256)
-            for purpose in ("page", "attribution")
+            for purpose in PURPOSES
         }
 
     def sign(self, purpose: str, data: bytes) -> str:

@@ -4,8 +4,9 @@ A card is a FoundProduct with everything but scores and offer, in Base64 because
 dozen separate fields of 200 candidates costs this process several times as much as parsing their cards.
 """
 
-from base64 import b64encode
+from base64 import b64decode, b64encode
 
+from services.retrieval.product import NANOS
 from services.retrieval.text_cleaning import strip_markup
 from zhiyin.common.v1 import product_pb2
 from zhiyin.retrieval.v1 import retrieval_service_pb2 as pb
@@ -30,14 +31,21 @@ def card_of(product: product_pb2.Product) -> str:
     summary.language_code = product.language_code
     summary.image_uri = product.images[0].uri if product.images else ""
     summary.uri = product.uri
-    return b64encode(card.SerializeToString()).decode()
+    summary.primary_product_id = product.primary_product_id
+    return packed(card.SerializeToString())
 
 
-def offer_card_of(offer: product_pb2.Offer) -> str:
-    """The packed offer of one region."""
-    return b64encode(offer.SerializeToString()).decode()
+def packed(message: bytes) -> str:
+    """A serialised message as a payload can hold it."""
+    return b64encode(message).decode()
 
 
-def offer_field(region: str) -> str:
-    """Name of the payload field that holds a region's packed offer. A region's name is free text, a field's is not."""
-    return f"offer_{region.encode().hex()}"
+def price_and_availability(offer_card: str) -> tuple[str, float, int]:
+    """Currency, amount and availability of a packed offer; no currency where there is no price."""
+    if not offer_card:
+        return "", 0.0, 0
+    offer = product_pb2.Offer.FromString(b64decode(offer_card))
+    if not offer.HasField("price"):
+        return "", 0.0, offer.availability
+    price = offer.price
+    return price.currency_code, price.units + price.nanos / NANOS, offer.availability

@@ -1,4 +1,4 @@
-"""The encoder, as retrieval needs it."""
+"""One encoder, as retrieval needs it."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -8,9 +8,9 @@ import numpy.typing as npt
 
 from services.common.channels import Peer
 from services.common.errors import Internal
-from services.retrieval.geometry import Vector
 from services.retrieval.index_version import Model
 from services.retrieval.search import EncodedQuery, EncodingCost
+from services.retrieval.version_registry import LoadedModel
 from zhiyin.common.v1 import vector_pb2
 from zhiyin.encoder.v1 import encoder_service_pb2 as pb
 
@@ -19,7 +19,7 @@ _MODEL_SECONDS = 2.0
 
 
 class Encoder:
-    """A QueryEncoder and a DocumentEncoder."""
+    """Encodes by whatever model its target has; refused where that is not the one that is asked for."""
 
     def __init__(self, peer: Peer, query_seconds: float, documents_seconds: float, reserve: float) -> None:
         self._encode = peer.unary(f"{_SERVICE}/EncodeTexts", pb.EncodeTextsRequest, pb.EncodeTextsResponse)
@@ -63,11 +63,11 @@ class Encoder:
         reply = await self._encode(request, at_most=self._documents_seconds)
         return [row.tobytes() for row in _rows(reply.vectors, len(texts), model.dims, "<f2")]
 
-    async def model(self) -> tuple[Model, Vector]:
-        """The loaded model and its mean vector, shape (dims,)."""
+    async def model(self) -> LoadedModel:
+        """The loaded model."""
         reply = await self._get_model(pb.GetModelRequest(), at_most=_MODEL_SECONDS)
         model = Model(reply.model.name, reply.model.revision, reply.model.dims)
-        return model, _rows(reply.mean_vector, 1, model.dims, "<f4")[0]
+        return LoadedModel(model, _rows(reply.mean_vector, 1, model.dims, "<f4")[0])
 
 
 def _rows(block: vector_pb2.VectorBlock, rows: int, dims: int, dtype: str) -> npt.NDArray[Any]:

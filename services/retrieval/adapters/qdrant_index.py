@@ -1,137 +1,132 @@
-"""Searches and writes of the index, over Qdrant's own messages.
+"""Searches of the index, over Qdrant's own messages.
 
 The stock client's models would cost 2.9 ms per 200 points; the messages are read as they come.
 """
 
-import asyncio
-import math
-import time
-from collections.abc import Sequence
-from contextlib import suppress
-from typing import Final
+from collections.abc import Iterator, Mapping, Sequence
+from itertools import islice
+from typing import cast
 
+import numpy as np
 from qdrant_client import grpc as q
 
 from services.common.channels import Peer
-from services.common.deadlines import detached
-from services.common.errors import NotFound, ServiceError, Unavailable
-from services.retrieval.adapters.cards import offer_field
-from services.retrieval.adapters.qdrant_errors import reading, writing
-from services.retrieval.adapters.qdrant_points import (
-    CARD,
-    CENTRED_LENGTH,
-    ID,
-    LENGTH,
-    condition_of,
-    point_of,
-    point_uuid,
-    shown_fields,
-)
-from services.retrieval.adapters.qdrant_schema import DENSE, SPARSE, QdrantSchema
+from services.common.errors import NotFound
+from services.retrieval.adapters.active_versions import ActiveVersions
+from services.retrieval.adapters.qdrant_conditions import condition_of, only_points
+from services.retrieval.adapters.qdrant_errors import reading
+from services.retrieval.adapters.qdrant_fields import GROUP, KEY
+from services.retrieval.adapters.qdrant_hits import HitReader, Payload, card_of, shown_fields
+from services.retrieval.adapters.qdrant_points import lengths_of, point_uuid
+from services.retrieval.adapters.qdrant_schema import DENSE, MAX_RESULTS, SPARSE
+from services.retrieval.analysis import SparseVector
+from services.retrieval.geometry import CentredVector
 from services.retrieval.index_version import IndexVersion, alias_of
-from services.retrieval.indexing import IndexedProduct
-from services.retrieval.search import Hit, LegHits, LegQuery, LegScores, SearchQuery
-
-_KNOWN_CATALOGS: Final = 1_000
-"""Catalogues whose version a replica remembers; beyond them the oldest entry goes."""
+from services.retrieval.product_index import Card, Hit, LegHits, LegQuery, LegScores, StoredProduct, Window
 
 
 class QdrantIndex:
-    """A ProductIndex."""
+    """A StoredProducts."""
 
-    def __init__(
-        self, peer: Peer, schema: QdrantSchema, *, seconds: float, reserve: float, version_seconds: float
-    ) -> None:
+    def __init__(self, peer: Peer, versions: ActiveVersions, *, seconds: float, reserve: float) -> None:
         self._query = peer.unary("/qdrant.Points/QueryBatch", q.QueryBatchPoints, q.QueryBatchResponse)
         self._get = peer.unary("/qdrant.Points/Get", q.GetPoints, q.GetResponse)
-        self._schema = schema
+        self._versions = versions
         self._seconds = seconds
         self._reserve = reserve
-        self._version_seconds = version_seconds
-        self._versions: dict[str, tuple[float, IndexVersion]] = {}
-        self._look_ups: dict[str, asyncio.Task[None]] = {}
 
     async def version(self, catalog: str) -> IndexVersion:
-        """The active version: remembered, and looked up again in the background, so that no search waits for it."""
-        known = self._versions.get(catalog)
-        if known is None:
-            return await self._look_up(catalog)
-        if known[0] < time.monotonic() and catalog not in self._look_ups:
-            self._look_ups[catalog] = asyncio.create_task(self._look_up_again(catalog))
-        return known[1]
+        """The active version, as it was some seconds ago at most."""
+        return await self._versions.version(catalog)
 
-    async def find(self, version: IndexVersion, legs: LegQuery, query: SearchQuery) -> LegHits:
-        """The best of each leg, with what results show of them, in one round trip."""
-        condition, payload = condition_of(query.wanted, query.region), shown_fields(query.region)
+    async def version_now(self, catalog: str) -> IndexVersion:
+        """The active version, looked up."""
+        return await self._versions.version_now(catalog)
+
+    async def find(
+        self, version: IndexVersion, legs: LegQuery, region: str, windows: Sequence[Window]
+    ) -> Sequence[LegHits]:
+        """The best of each leg in each window, in one round trip."""
+        vectors = _vectors(legs)
+        readers = [HitReader(window.facts, region, cards=window.cards) for window in windows]
         queries = [
-            q.QueryPoints(query=vector, using=using, filter=condition, limit=query.limit, with_payload=payload)
-            for using, vector in _vectors(legs).items()
+            q.QueryPoints(query=vector, using=using, filter=condition, limit=window.size, with_payload=reader.fields)
+            for window, reader in zip(windows, readers, strict=True)
+            for condition in [condition_of(window.wanted, region, window.without_groups)]
+            for using, vector in vectors.items()
         ]
-        offer = offer_field(query.region)
-        found = [[_hit(point, offer) for point in result.result] for result in await self._batch(version, queries)]
-        by_leg = dict(zip(_vectors(legs), found, strict=True))
-        return LegHits(by_leg.get(DENSE), by_leg.get(SPARSE))
+        results = iter(await self._batch(version, queries))
+        return [_leg_hits(vectors, reader, results) for reader in readers]
 
     async def scores(
         self, version: IndexVersion, legs: LegQuery, dense: Sequence[str], lexical: Sequence[str]
     ) -> LegScores:
         """Scores of the given points, in one round trip."""
         vectors = _vectors(legs)
-        asked = [(using, points) for using, points in ((DENSE, dense), (SPARSE, lexical)) if points]
+        asked = [
+            (using, points[start : start + MAX_RESULTS])
+            for using, points in ((DENSE, dense), (SPARSE, lexical))
+            for start in range(0, len(points), MAX_RESULTS)
+        ]
         queries = [
-            q.QueryPoints(query=vectors[using], using=using, filter=_only(points), limit=len(points))
+            q.QueryPoints(query=vectors[using], using=using, filter=only_points(points), limit=len(points))
             for using, points in asked
         ]
-        results = await self._batch(version, queries)
-        by_leg = {
-            using: {point.id.uuid: point.score for point in result.result}
-            for (using, _), result in zip(asked, results, strict=True)
-        }
-        return LegScores(by_leg.get(DENSE, {}), by_leg.get(SPARSE, {}))
+        scores: dict[str, dict[str, float]] = {DENSE: {}, SPARSE: {}}
+        for (using, _), result in zip(asked, await self._batch(version, queries), strict=True):
+            scores[using].update((point.id.uuid, point.score) for point in result.result)
+        return LegScores(scores[DENSE], scores[SPARSE])
 
-    async def shown(self, catalog: str, ids: Sequence[str], region: str) -> list[tuple[str, str]]:
+    def card(self, hit: Hit, region: str) -> Card:
+        """What a result shows of a hit."""
+        return card_of(cast("Payload", hit.fields), region)
+
+    async def shown(self, catalog: str, ids: Sequence[str], region: str) -> list[Card]:
         """Card and packed offer of products, in the order of `ids`; what is gone is left out.
 
-        Raises:
-            NotFound: there is no such catalogue.
-            Unavailable: Qdrant is away or too slow.
+        By the alias: it is never without a version, whichever one is active. Raises as `find`.
         """
         points = [point_uuid(catalog, product_id) for product_id in ids]
+        found = {
+            point.id.uuid: card_of(point.payload, region)
+            for point in await self._points(alias_of(catalog), catalog, points, shown_fields(region))
+        }
+        return [found[point] for point in points if point in found]
+
+    async def stored(self, version: IndexVersion, product_id: str) -> StoredProduct | None:
+        """A product with its vectors; None where it is not there."""
+        points = [point_uuid(version.catalog, product_id)]
+        found = await self._points(version.collection, version.catalog, points, _fields(KEY, GROUP), with_vectors=True)
+        return _stored(found[0]) if found else None
+
+    async def groups(self, version: IndexVersion, ids: Sequence[str]) -> Sequence[str]:
+        """The groups of those products that are there."""
+        points = [point_uuid(version.catalog, product_id) for product_id in ids]
+        found = await self._points(version.collection, version.catalog, points, _fields(GROUP))
+        return [point.payload[GROUP].string_value for point in found if GROUP in point.payload]
+
+    async def _points(
+        self,
+        collection: str,
+        catalog: str,
+        points: Sequence[str],
+        fields: q.WithPayloadSelector,
+        *,
+        with_vectors: bool = False,
+    ) -> Sequence[q.RetrievedPoint]:
         request = q.GetPoints(
-            collection_name=alias_of(catalog),
+            collection_name=collection,
             ids=[q.PointId(uuid=point) for point in points],
-            with_payload=shown_fields(region),
+            with_payload=fields,
+            with_vectors=q.WithVectorsSelector(enable=with_vectors),
         )
-        with reading(catalog):
-            reply = await self._get(request, at_most=self._seconds, reserve=self._reserve)
-        found = {point.id.uuid: point.payload for point in reply.result}
-        offer = offer_field(region)
-        return [
-            (found[point][CARD].string_value, found[point][offer].string_value if offer in found[point] else "")
-            for point in points
-            if point in found
-        ]
-
-    async def _look_up(self, catalog: str) -> IndexVersion:
-        with reading(catalog):
-            try:
-                version = await self._schema.active(catalog, at_most=self._seconds, reserve=self._reserve)
-            except NotFound:
-                self._versions.pop(catalog, None)
-                raise
-        while len(self._versions) >= _KNOWN_CATALOGS:
-            self._versions.pop(next(iter(self._versions)))
-        self._versions[catalog] = time.monotonic() + self._version_seconds, version
-        return version
-
-    async def _look_up_again(self, catalog: str) -> None:
         try:
-            # The search that noticed the age may be over before the answer is here. What fails now is tried again
-            # by the next search.
-            with detached(), suppress(ServiceError):
-                await self._look_up(catalog)
-        finally:
-            del self._look_ups[catalog]
+            with reading(catalog):
+                reply = await self._get(request, at_most=self._seconds, reserve=self._reserve)
+        except NotFound:
+            self._versions.forget(catalog)
+            raise
+        return reply.result
 
     async def _batch(self, version: IndexVersion, queries: Sequence[q.QueryPoints]) -> Sequence[q.BatchResult]:
         for query in queries:
@@ -141,42 +136,9 @@ class QdrantIndex:
             with reading(version.catalog):
                 reply = await self._query(request, at_most=self._seconds, reserve=self._reserve)
         except NotFound:
-            self._versions.pop(version.catalog, None)
+            self._versions.forget(version.catalog)
             raise
         return reply.result
-
-
-class QdrantWriter:
-    """An IndexWriter."""
-
-    def __init__(self, peer: Peer, seconds: float) -> None:
-        self._upsert = peer.unary("/qdrant.Points/Upsert", q.UpsertPoints, q.PointsOperationResponse)
-        self._delete = peer.unary("/qdrant.Points/Delete", q.DeletePoints, q.PointsOperationResponse)
-        self._seconds = seconds
-
-    async def write(self, version: IndexVersion, products: Sequence[IndexedProduct]) -> None:
-        """Writes products; on return Qdrant has them in its write-ahead log and finds them."""
-        points = [point_of(version.catalog, product) for product in products]
-        with writing():
-            reply = await self._upsert(
-                q.UpsertPoints(collection_name=version.collection, wait=True, points=points), at_most=self._seconds
-            )
-            _require_completed(reply)
-
-    async def remove(self, version: IndexVersion, ids: Sequence[str]) -> None:
-        """Removes products."""
-        points = [q.PointId(uuid=point_uuid(version.catalog, product_id)) for product_id in ids]
-        selector = q.PointsSelector(points=q.PointsIdsList(ids=points))
-        with writing():
-            reply = await self._delete(
-                q.DeletePoints(collection_name=version.collection, wait=True, points=selector), at_most=self._seconds
-            )
-            _require_completed(reply)
-
-
-def _require_completed(reply: q.PointsOperationResponse) -> None:
-    if reply.result.status != q.UpdateStatus.Completed:
-        raise Unavailable("the index has not confirmed a write")
 
 
 def _vectors(legs: LegQuery) -> dict[str, q.Query]:
@@ -191,20 +153,35 @@ def _vectors(legs: LegQuery) -> dict[str, q.Query]:
     return queries
 
 
-def _only(points: Sequence[str]) -> q.Filter:
-    ids = q.HasIdCondition(has_id=[q.PointId(uuid=point) for point in points])
-    return q.Filter(must=[q.Condition(has_id=ids)])
+def _leg_hits(vectors: Mapping[str, q.Query], reader: HitReader, results: Iterator[q.BatchResult]) -> LegHits:
+    """What the next results of a batch say, one for each leg that ran."""
+    found = {
+        using: reader.read(result.result) for using, result in zip(vectors, islice(results, len(vectors)), strict=True)
+    }
+    return LegHits(found.get(DENSE), found.get(SPARSE))
 
 
-def _hit(point: q.ScoredPoint, offer: str) -> Hit:
-    payload = point.payload
-    known = LENGTH in payload
-    return Hit(
-        point.id.uuid,
-        point.score,
-        payload[ID].string_value,
-        payload[CARD].string_value,
-        payload[offer].string_value if offer in payload else "",
-        payload[LENGTH].double_value if known else math.nan,
-        payload[CENTRED_LENGTH].double_value if known else math.nan,
+def _fields(*names: str) -> q.WithPayloadSelector:
+    return q.WithPayloadSelector(include=q.PayloadIncludeSelector(fields=names))
+
+
+def _stored(point: q.RetrievedPoint) -> StoredProduct:
+    vectors = point.vectors.vectors.vectors
+    return StoredProduct(
+        point.payload[GROUP].string_value,
+        _dense(point.payload[KEY].string_value, vectors[DENSE]) if DENSE in vectors else None,
+        _sparse(vectors[SPARSE]) if SPARSE in vectors else ((), ()),
     )
+
+
+def _dense(key: str, vector: q.VectorOutput) -> CentredVector | None:
+    lengths = lengths_of(key)
+    # The form of this message changed; `data` is the one before.
+    data = vector.dense.data or vector.data
+    return None if lengths is None else CentredVector(np.array(data, np.float32), lengths[1], lengths[0])
+
+
+def _sparse(vector: q.VectorOutput) -> SparseVector:
+    if vector.HasField("sparse"):
+        return list(vector.sparse.indices), list(vector.sparse.values)
+    return list(vector.indices.data), list(vector.data)

@@ -1,20 +1,46 @@
-"""Products as points of Qdrant, and filters as its conditions."""
+"""Products as points of Qdrant."""
 
 import uuid
+from collections.abc import Mapping, Sequence
+from hashlib import sha256
 from typing import Final
 
 from qdrant_client import grpc as q
 
-from services.retrieval import categories
-from services.retrieval.adapters.cards import card_of, offer_card_of, offer_field
+from services.retrieval import attributes, categories
+from services.retrieval.adapters.cards import card_of, packed
+from services.retrieval.adapters.qdrant_fields import (
+    BRAND,
+    CARD,
+    CATEGORY_PATHS,
+    CHANGE,
+    CREATED,
+    GROUP,
+    ID,
+    KEY,
+    OFFER_AVAILABILITY,
+    OFFER_CARDS,
+    OFFER_CURRENCY,
+    OFFER_PRICE,
+    OFFER_REGION,
+    OFFERS,
+    OFFERS_DIGEST,
+    RATING,
+    RATING_COUNT,
+    SALES,
+    attribute_field,
+    region_key,
+)
 from services.retrieval.adapters.qdrant_schema import DENSE, SPARSE
-from services.retrieval.filters import ProductFilter
-from services.retrieval.indexing import IndexedProduct
-from services.retrieval.product import Offer
+from services.retrieval.attributes import Declarations
+from services.retrieval.geometry import CentredVector
+from services.retrieval.index_version import IndexVersion
+from services.retrieval.indexing_ports import IndexedProduct
+from services.retrieval.product import NANOS, Product
 from zhiyin.common.v1 import product_pb2
 
 _NAMESPACE: Final = uuid.UUID("6f0c3a52-8f0e-5d5b-9a3c-2b1e7c4d9a10")
-ID, CARD, LENGTH, CENTRED_LENGTH = "id", "card", "length", "centred_length"
+_DIGEST_DIGITS: Final = 16
 
 
 def point_uuid(catalog: str, product_id: str) -> str:
@@ -22,93 +48,124 @@ def point_uuid(catalog: str, product_id: str) -> str:
     return str(uuid.uuid5(_NAMESPACE, f"{catalog}/{product_id}"))
 
 
-def shown_fields(region: str) -> q.WithPayloadSelector:
-    """What a search reads of a point: enough for scores, result and the region's offer."""
-    fields = [ID, CARD, LENGTH, CENTRED_LENGTH, offer_field(region)]
-    return q.WithPayloadSelector(include=q.PayloadIncludeSelector(fields=fields))
-
-
-def point_of(catalog: str, indexed: IndexedProduct) -> q.PointStruct:
+def point_of(version: IndexVersion, indexed: IndexedProduct) -> q.PointStruct:
     """A product as a point; without a dense vector where there is none yet."""
     vectors: dict[str, q.Vector] = {}
     numbers, weights = indexed.document.words
     if numbers:
         vectors[SPARSE] = q.Vector(sparse=q.SparseVector(indices=numbers, values=weights))
-    payload = _payload(indexed)
     if indexed.vector is not None:
         vectors[DENSE] = q.Vector(dense=q.DenseVector(data=indexed.vector.direction.tolist()))
-        payload[LENGTH] = q.Value(double_value=indexed.vector.length)
-        payload[CENTRED_LENGTH] = q.Value(double_value=indexed.vector.centred_length)
     return q.PointStruct(
-        id=q.PointId(uuid=point_uuid(catalog, indexed.product.id)),
-        payload=payload,
+        id=q.PointId(uuid=point_uuid(version.catalog, indexed.product.id)),
+        payload=_payload(indexed, version.indexed),
         vectors=q.Vectors(vectors=q.NamedVectors(vectors=vectors)),
     )
 
 
-def condition_of(wanted: ProductFilter, region: str) -> q.Filter | None:
-    """A filter in Qdrant's terms; None where everything may be found."""
-    must: list[q.Condition] = []
-    if wanted.brands:
-        must.append(_any_keyword("brand", list(wanted.brands)))
-    if wanted.categories:
-        must.append(_any_keyword("category_paths", [categories.normalise(path) for path in wanted.categories]))
-    if wanted.price is not None or wanted.availabilities:
-        must.append(_offer_condition(wanted, region))
-    return q.Filter(must=must) if must else None
+def offer_payload(offers: Sequence[bytes]) -> dict[str, q.Value]:
+    """Exactly the fields that a change of offers sets, from all of the product's offers, each a serialised Offer."""
+    messages = [product_pb2.Offer.FromString(offer) for offer in offers]
+    cards = {region_key(message.region): _text(packed(offer)) for message, offer in zip(messages, offers, strict=True)}
+    return {
+        OFFERS: _list([_offer(message) for message in messages]),
+        OFFER_CARDS: q.Value(struct_value=q.Struct(fields=cards)),
+        OFFERS_DIGEST: _text(offers_digest(offers)),
+    }
 
 
-def _offer_condition(wanted: ProductFilter, region: str) -> q.Condition:
-    """One offer has to meet all of it: the price of one region says nothing of another one's stock."""
-    must = [_field("region", match=q.Match(keyword=region))]
-    price = wanted.price
-    if price is not None:
-        must.append(_field("currency", match=q.Match(keyword=price.currency)))
-        bounds = q.Range()
-        if price.lowest is not None:
-            bounds.gte = price.lowest.amount
-        if price.highest is not None:
-            bounds.lte = price.highest.amount
-        must.append(_field("price", range=bounds))
-    if wanted.availabilities:
-        known = q.RepeatedIntegers(integers=list(wanted.availabilities))
-        must.append(_field("availability", match=q.Match(integers=known)))
-    return q.Condition(nested=q.NestedCondition(key="offers", filter=q.Filter(must=must)))
+def offers_digest(offers: Sequence[bytes]) -> str:
+    """What tells one state of a product's offers from another: 16 hexadecimal digits of SHA-256, by region."""
+    by_region = sorted(offers, key=lambda offer: product_pb2.Offer.FromString(offer).region)
+    digest = sha256()
+    for offer in by_region:
+        digest.update(len(offer).to_bytes(4, "little") + offer)
+    return digest.hexdigest()[:_DIGEST_DIGITS]
 
 
-def _any_keyword(key: str, values: list[str]) -> q.Condition:
-    return _field(key, match=q.Match(keywords=q.RepeatedStrings(strings=values)))
+def key_of(product: Product, vector: CentredVector | None) -> str:
+    """Id, group, length and centred length of a product, in that order; the lengths only where it has a vector.
+
+    A space parts them, which no id contains.
+    """
+    parts = [product.id, group_of(product)]
+    if vector is not None:
+        parts += [repr(vector.length), repr(vector.centred_length)]
+    return " ".join(parts)
 
 
-def _field(key: str, *, match: q.Match | None = None, range: q.Range | None = None) -> q.Condition:  # noqa: A002
-    return q.Condition(field=q.FieldCondition(key=key, match=match, range=range))
+def lengths_of(key: str) -> tuple[float, float] | None:
+    """Length and centred length by a product's key; None where it has no vector."""
+    parts = key.split(" ")
+    return (float(parts[2]), float(parts[3])) if len(parts) > 2 else None
 
 
-def _payload(indexed: IndexedProduct) -> dict[str, q.Value]:
+def group_of(product: Product) -> str:
+    """What variants of one product have in common: the id of the primary one."""
+    return product.primary_product_id or product.id
+
+
+def _payload(indexed: IndexedProduct, declarations: Declarations) -> dict[str, q.Value]:
     product = indexed.product
-    message = product_pb2.Product.FromString(indexed.content)
-    payload = {ID: _text(product.id), CARD: _text(card_of(message))}
+    return {
+        ID: _text(product.id),
+        KEY: _text(key_of(product, indexed.vector)),
+        CARD: _text(card_of(product_pb2.Product.FromString(indexed.content))),
+        CHANGE: _integer(indexed.change),
+        GROUP: _text(group_of(product)),
+        **_facts(product),
+        **_attributes(product, declarations),
+        **offer_payload(indexed.offers),
+    }
+
+
+def _facts(product: Product) -> dict[str, q.Value]:
+    """What filters, facets and orders compare; what is not known is left out."""
+    facts: dict[str, q.Value] = {}
     if product.brand:
-        payload["brand"] = _text(product.brand)
+        facts[BRAND] = _text(product.brand)
     if product.categories:
-        payload["category_paths"] = _list([_text(path) for path in categories.with_ancestors(product.categories)])
-    if product.offers:
-        payload["offers"] = _list([_offer(offer) for offer in product.offers])
-    for offer in message.offers:
-        payload[offer_field(offer.region)] = _text(offer_card_of(offer))
-    return payload
+        facts[CATEGORY_PATHS] = _list([_text(path) for path in categories.with_ancestors(product.categories)])
+    if product.rating is not None and product.rating.count > 0:
+        facts[RATING] = _number(product.rating.average)
+        facts[RATING_COUNT] = _integer(product.rating.count)
+    if product.sales_count is not None:
+        facts[SALES] = _integer(product.sales_count)
+    if product.create_time is not None:
+        facts[CREATED] = _number(product.create_time.seconds + product.create_time.nanos / NANOS)
+    return facts
 
 
-def _offer(offer: Offer) -> q.Value:
-    fields = {"region": _text(offer.region), "availability": q.Value(integer_value=offer.availability)}
-    if offer.price is not None:
-        fields["currency"] = _text(offer.price.currency)
-        fields["price"] = q.Value(double_value=offer.price.amount)
+def _attributes(product: Product, declarations: Declarations) -> dict[str, q.Value]:
+    kept = {name: declared for name, declared in declarations.items() if declared.in_payload}
+    if not kept:
+        return {}
+    values: Mapping[str, Sequence[str] | Sequence[float]] = attributes.indexed_values(product, kept)
+    return {
+        attribute_field(name): _list([_text(value) if isinstance(value, str) else _number(value) for value in entries])
+        for name, entries in values.items()
+        if entries
+    }
+
+
+def _offer(offer: product_pb2.Offer) -> q.Value:
+    fields = {OFFER_REGION: _text(offer.region), OFFER_AVAILABILITY: _integer(offer.availability)}
+    if offer.HasField("price"):
+        fields[OFFER_CURRENCY] = _text(offer.price.currency_code)
+        fields[OFFER_PRICE] = _number(offer.price.units + offer.price.nanos / NANOS)
     return q.Value(struct_value=q.Struct(fields=fields))
 
 
 def _text(value: str) -> q.Value:
     return q.Value(string_value=value)
+
+
+def _integer(value: int) -> q.Value:
+    return q.Value(integer_value=value)
+
+
+def _number(value: float) -> q.Value:
+    return q.Value(double_value=value)
 
 
 def _list(values: list[q.Value]) -> q.Value:

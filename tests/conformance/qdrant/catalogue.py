@@ -14,6 +14,7 @@ INDEXES = {
     "owner": pb.FieldTypeUuid,
     "offers[].price": pb.FieldTypeFloat,
     "offers[].region": pb.FieldTypeKeyword,
+    "offers[].availability": pb.FieldTypeInteger,
 }
 
 

@@ -3,7 +3,7 @@ import pytest
 from qdrant_client import AsyncQdrantClient, models
 from qdrant_client import grpc as pb
 
-from tests.conformance.qdrant.catalogue import INDEXES, SECONDS, creation, names, near, product, store
+from tests.conformance.qdrant.catalogue import INDEXES, SECONDS, creation, names, near, product, store, value
 
 
 async def test_a_collection_tells_its_vectors_indexes_and_size(collections, points, collection):
@@ -32,6 +32,28 @@ async def test_a_collection_gives_back_the_metadata_that_it_was_created_with(col
         assert config.metadata["model"].string_value == "多语言"
     finally:
         await collections.Delete(pb.DeleteCollection(collection_name=collection_name), timeout=SECONDS)
+
+
+async def test_metadata_is_merged_and_a_null_removes_its_key(collections, points, collection):
+    await store(points, collection, product("a"))
+    for changes in (
+        {"number": value(1), "state": value("building")},
+        {"state": value("active"), "number": value(None)},
+    ):
+        update = pb.UpdateCollection(collection_name=collection, metadata=changes)
+        assert (await collections.Update(update, timeout=SECONDS)).result
+    information = pb.GetCollectionInfoRequest(collection_name=collection)
+    result = (await collections.Get(information, timeout=SECONDS)).result
+    assert dict(result.config.metadata) == {"state": value("active")}
+    assert result.config.strict_mode_config.enabled
+    assert await names(points, collection, query=near(1, 0, 0, 0), using="dense") == ["a"]
+
+
+async def test_metadata_of_no_collection_is_not_found(collections):
+    update = pb.UpdateCollection(collection_name="no-such-collection", metadata={"a": value(1)})
+    with pytest.raises(grpc.aio.AioRpcError) as refused:
+        await collections.Update(update, timeout=SECONDS)
+    assert refused.value.code() == grpc.StatusCode.NOT_FOUND
 
 
 async def test_a_collection_is_listed_until_it_is_deleted(collections, collection_name):

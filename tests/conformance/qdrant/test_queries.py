@@ -86,6 +86,27 @@ async def test_a_point_without_the_vector_is_not_found_by_it(points, collection)
     assert await names(points, collection, query=near(1, 0, 0, 0), using="dense") == ["b"]
 
 
+async def test_a_threshold_leaves_out_what_scores_below_it_in_the_sparse_leg_too(points, collection):
+    await store(points, collection, *(product(f"p{n}", {"words": sparse({1: float(n)})}) for n in range(1, 6)))
+    query = {"query": near_words({1: 1.0}), "using": "words"}
+    scores = [result.score for result in await found(points, collection, **query)]
+    assert await names(points, collection, **query, score_threshold=(scores[1] + scores[2]) / 2) == ["p5", "p4"]
+
+
+async def test_dense_and_sparse_vectors_are_read_by_id(points, collection):
+    await store(points, collection, product("a", {"dot": dense(3, 4), "words": sparse({9: 0.5, 2: 1.5})}))
+    request = pb.GetPoints(
+        collection_name=collection,
+        ids=[identifier("a")],
+        with_vectors=pb.WithVectorsSelector(include=pb.VectorsSelector(names=["dot", "words"])),
+    )
+    (record,) = (await points.Get(request, timeout=SECONDS)).result
+    vectors = record.vectors.vectors.vectors
+    assert list(vectors["dot"].dense.data) == [3, 4]
+    words = vectors["words"].sparse
+    assert dict(zip(words.indices, words.values, strict=True)) == {2: 1.5, 9: 0.5}
+
+
 async def test_offset_limit_and_threshold(points, collection):
     # Cosine of (n, 1, 0, 0) with (1, 0, 0, 0) is n / sqrt(n^2 + 1): p5 is the best of p0 to p5.
     await store(points, collection, *(product(f"p{n}", {"dense": dense(n, 1, 0, 0)}) for n in range(6)))

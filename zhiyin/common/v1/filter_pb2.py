@@ -26,7 +26,7 @@ from google.type import money_pb2 as google_dot_type_dot_money__pb2
 from zhiyin.common.v1 import product_pb2 as zhiyin_dot_common_dot_v1_dot_product__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1dzhiyin/common/v1/filter.proto\x12\x10zhiyin.common.v1\x1a\x17google/type/money.proto\x1a\x1ezhiyin/common/v1/product.proto\"\x98\x01\n\rProductFilter\x12\x0e\n\x06\x62rands\x18\x01 \x03(\t\x12\x12\n\ncategories\x18\x02 \x03(\t\x12+\n\x05price\x18\x03 \x01(\x0b\x32\x1c.zhiyin.common.v1.PriceRange\x12\x36\n\x0e\x61vailabilities\x18\x04 \x03(\x0e\x32\x1e.zhiyin.common.v1.Availability\"N\n\nPriceRange\x12\x1f\n\x03min\x18\x01 \x01(\x0b\x32\x12.google.type.Money\x12\x1f\n\x03max\x18\x02 \x01(\x0b\x32\x12.google.type.Moneyb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1dzhiyin/common/v1/filter.proto\x12\x10zhiyin.common.v1\x1a\x17google/type/money.proto\x1a\x1ezhiyin/common/v1/product.proto\"\xde\x02\n\rProductFilter\x12\x0e\n\x06\x62rands\x18\x01 \x03(\t\x12\x12\n\ncategories\x18\x02 \x03(\t\x12+\n\x05price\x18\x03 \x01(\x0b\x32\x1c.zhiyin.common.v1.PriceRange\x12\x36\n\x0e\x61vailabilities\x18\x04 \x03(\x0e\x32\x1e.zhiyin.common.v1.Availability\x12-\n\x06rating\x18\x05 \x01(\x0b\x32\x1d.zhiyin.common.v1.NumberRange\x12\x38\n\nattributes\x18\x06 \x03(\x0b\x32$.zhiyin.common.v1.AttributeCondition\x12,\n\x03\x61ny\x18\x07 \x03(\x0b\x32\x1f.zhiyin.common.v1.ProductFilter\x12-\n\x04none\x18\x08 \x03(\x0b\x32\x1f.zhiyin.common.v1.ProductFilter\"\x9e\x01\n\x12\x41ttributeCondition\x12\x0c\n\x04name\x18\x01 \x01(\t\x12-\n\x05texts\x18\x02 \x01(\x0b\x32\x1c.zhiyin.common.v1.TextValuesH\x00\x12.\n\x05range\x18\x03 \x01(\x0b\x32\x1d.zhiyin.common.v1.NumberRangeH\x00\x12\x0e\n\x04\x66lag\x18\x04 \x01(\x08H\x00\x42\x0b\n\tcondition\"\x1c\n\nTextValues\x12\x0e\n\x06values\x18\x01 \x03(\t\"O\n\x0bNumberRange\x12\x10\n\x03min\x18\x01 \x01(\x01H\x00\x88\x01\x01\x12\x10\n\x03max\x18\x02 \x01(\x01H\x01\x88\x01\x01\x12\x0c\n\x04unit\x18\x03 \x01(\tB\x06\n\x04_minB\x06\n\x04_max\"N\n\nPriceRange\x12\x1f\n\x03min\x18\x01 \x01(\x0b\x32\x12.google.type.Money\x12\x1f\n\x03max\x18\x02 \x01(\x0b\x32\x12.google.type.Moneyb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -34,7 +34,13 @@ _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'zhiyin.common.v1.filter_pb2
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
   _globals['_PRODUCTFILTER']._serialized_start=109
-  _globals['_PRODUCTFILTER']._serialized_end=261
-  _globals['_PRICERANGE']._serialized_start=263
-  _globals['_PRICERANGE']._serialized_end=341
+  _globals['_PRODUCTFILTER']._serialized_end=459
+  _globals['_ATTRIBUTECONDITION']._serialized_start=462
+  _globals['_ATTRIBUTECONDITION']._serialized_end=620
+  _globals['_TEXTVALUES']._serialized_start=622
+  _globals['_TEXTVALUES']._serialized_end=650
+  _globals['_NUMBERRANGE']._serialized_start=652
+  _globals['_NUMBERRANGE']._serialized_end=731
+  _globals['_PRICERANGE']._serialized_start=733
+  _globals['_PRICERANGE']._serialized_end=811
 # @@protoc_insertion_point(module_scope)

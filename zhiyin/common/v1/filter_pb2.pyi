@@ -24,7 +24,8 @@ DESCRIPTOR: _descriptor.FileDescriptor
 class ProductFilter(_message.Message):
     """Which products may be found. All fields that are set must hold; within one
     list any value is enough. Prices and availability are those of the request's
-    region.
+    region. A filter holds for each variant by itself. Groups may be nested up to
+    3 deep, with at most 100 conditions in all (settings).
     """
 
     DESCRIPTOR: _descriptor.Descriptor
@@ -33,6 +34,10 @@ class ProductFilter(_message.Message):
     CATEGORIES_FIELD_NUMBER: _builtins.int
     PRICE_FIELD_NUMBER: _builtins.int
     AVAILABILITIES_FIELD_NUMBER: _builtins.int
+    RATING_FIELD_NUMBER: _builtins.int
+    ATTRIBUTES_FIELD_NUMBER: _builtins.int
+    ANY_FIELD_NUMBER: _builtins.int
+    NONE_FIELD_NUMBER: _builtins.int
     @_builtins.property
     def brands(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
         """Brands, compared exactly; up to 100."""
@@ -53,6 +58,26 @@ class ProductFilter(_message.Message):
         matches.
         """
 
+    @_builtins.property
+    def rating(self) -> Global___NumberRange:
+        """Range of the average rating, 0 to 5, without unit. A product without a rating
+        never matches.
+        """
+
+    @_builtins.property
+    def attributes(self) -> _containers.RepeatedCompositeFieldContainer[Global___AttributeCondition]:
+        """Conditions on attributes, all of which must hold. An attribute that the
+        catalogue's settings do not declare as FILTERABLE is INVALID_ARGUMENT.
+        """
+
+    @_builtins.property
+    def any(self) -> _containers.RepeatedCompositeFieldContainer[Global___ProductFilter]:
+        """Groups of which at least one must hold."""
+
+    @_builtins.property
+    def none(self) -> _containers.RepeatedCompositeFieldContainer[Global___ProductFilter]:
+        """Groups of which none may hold."""
+
     def __init__(
         self,
         *,
@@ -60,14 +85,123 @@ class ProductFilter(_message.Message):
         categories: _abc.Iterable[_builtins.str] | None = ...,
         price: Global___PriceRange | None = ...,
         availabilities: _abc.Iterable[_product_pb2.Availability.ValueType] | None = ...,
+        rating: Global___NumberRange | None = ...,
+        attributes: _abc.Iterable[Global___AttributeCondition] | None = ...,
+        any: _abc.Iterable[Global___ProductFilter] | None = ...,
+        none: _abc.Iterable[Global___ProductFilter] | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["price", b"price"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["price", b"price", "rating", b"rating"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["availabilities", b"availabilities", "brands", b"brands", "categories", b"categories", "price", b"price"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["any", b"any", "attributes", b"attributes", "availabilities", b"availabilities", "brands", b"brands", "categories", b"categories", "none", b"none", "price", b"price", "rating", b"rating"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___ProductFilter: _TypeAlias = ProductFilter  # noqa: Y015
+
+@_typing.final
+class AttributeCondition(_message.Message):
+    """A condition on one declared attribute. A product without the attribute never
+    matches.
+    """
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    NAME_FIELD_NUMBER: _builtins.int
+    TEXTS_FIELD_NUMBER: _builtins.int
+    RANGE_FIELD_NUMBER: _builtins.int
+    FLAG_FIELD_NUMBER: _builtins.int
+    name: _builtins.str
+    """Required. Name of the attribute."""
+    flag: _builtins.bool
+    """The yes or no."""
+    @_builtins.property
+    def texts(self) -> Global___TextValues:
+        """Any of these texts, compared exactly."""
+
+    @_builtins.property
+    def range(self) -> Global___NumberRange:
+        """Any number within the range."""
+
+    def __init__(
+        self,
+        *,
+        name: _builtins.str = ...,
+        texts: Global___TextValues | None = ...,
+        range: Global___NumberRange | None = ...,
+        flag: _builtins.bool = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["condition", b"condition", "flag", b"flag", "range", b"range", "texts", b"texts"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["condition", b"condition", "flag", b"flag", "name", b"name", "range", b"range", "texts", b"texts"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType_condition: _TypeAlias = _typing.Literal["texts", "range", "flag"]  # noqa: Y015
+    _WhichOneofArgType_condition: _TypeAlias = _typing.Literal["condition", b"condition"]  # noqa: Y015
+    def WhichOneof(self, oneof_group: _WhichOneofArgType_condition) -> _WhichOneofReturnType_condition | None: ...
+
+Global___AttributeCondition: _TypeAlias = AttributeCondition  # noqa: Y015
+
+@_typing.final
+class TextValues(_message.Message):
+    """A list of texts."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    VALUES_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def values(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """Required. 1 to 100 texts."""
+
+    def __init__(
+        self,
+        *,
+        values: _abc.Iterable[_builtins.str] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["values", b"values"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___TextValues: _TypeAlias = TextValues  # noqa: Y015
+
+@_typing.final
+class NumberRange(_message.Message):
+    """A range of numbers, both ends included. At least one bound is required."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    MIN_FIELD_NUMBER: _builtins.int
+    MAX_FIELD_NUMBER: _builtins.int
+    UNIT_FIELD_NUMBER: _builtins.int
+    min: _builtins.float
+    """Lowest number that matches; absent = no lower bound."""
+    max: _builtins.float
+    """Highest number that matches; absent = no upper bound."""
+    unit: _builtins.str
+    """Unit of the bounds, `cm` or `kg`; converted to the declared one. Empty = the
+    declared unit. INVALID_ARGUMENT where it measures something else.
+    """
+    def __init__(
+        self,
+        *,
+        min: _builtins.float | None = ...,
+        max: _builtins.float | None = ...,
+        unit: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_max", b"_max", "_min", b"_min", "max", b"max", "min", b"min"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_max", b"_max", "_min", b"_min", "max", b"max", "min", b"min", "unit", b"unit"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType__max: _TypeAlias = _typing.Literal["max"]  # noqa: Y015
+    _WhichOneofArgType__max: _TypeAlias = _typing.Literal["_max", b"_max"]  # noqa: Y015
+    _WhichOneofReturnType__min: _TypeAlias = _typing.Literal["min"]  # noqa: Y015
+    _WhichOneofArgType__min: _TypeAlias = _typing.Literal["_min", b"_min"]  # noqa: Y015
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__max) -> _WhichOneofReturnType__max | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__min) -> _WhichOneofReturnType__min | None: ...
+
+Global___NumberRange: _TypeAlias = NumberRange  # noqa: Y015
 
 @_typing.final
 class PriceRange(_message.Message):

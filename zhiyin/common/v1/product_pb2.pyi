@@ -53,6 +53,30 @@ AVAILABILITY_BACKORDER: Availability.ValueType  # 4
 """Can be ordered; ships when it is back."""
 Global___Availability: _TypeAlias = Availability  # noqa: Y015
 
+class _ProductView:
+    ValueType = _typing.NewType("ValueType", _builtins.int)
+    V: _TypeAlias = ValueType  # noqa: Y015
+
+class _ProductViewEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ProductView.ValueType], _builtins.type):
+    DESCRIPTOR: _descriptor.EnumDescriptor
+    PRODUCT_VIEW_UNSPECIFIED: _ProductView.ValueType  # 0
+    """Read as PRODUCT_VIEW_FULL."""
+    PRODUCT_VIEW_FULL: _ProductView.ValueType  # 1
+    """The whole product."""
+    PRODUCT_VIEW_ID: _ProductView.ValueType  # 2
+    """Its id and etag."""
+
+class ProductView(_ProductView, metaclass=_ProductViewEnumTypeWrapper):
+    """How much of a product a list gives."""
+
+PRODUCT_VIEW_UNSPECIFIED: ProductView.ValueType  # 0
+"""Read as PRODUCT_VIEW_FULL."""
+PRODUCT_VIEW_FULL: ProductView.ValueType  # 1
+"""The whole product."""
+PRODUCT_VIEW_ID: ProductView.ValueType  # 2
+"""Its id and etag."""
+Global___ProductView: _TypeAlias = ProductView  # noqa: Y015
+
 @_typing.final
 class Product(_message.Message):
     """A product of a shop's catalogue. Field names follow Google Retail v2 where it
@@ -122,12 +146,13 @@ class Product(_message.Message):
     sku: _builtins.str
     """Optional. The shop's own stock keeping unit; up to 128 characters."""
     gtin: _builtins.str
-    """Optional. GTIN of 8, 12, 13 or 14 digits. Stored; its check digit is not yet
-    verified.
+    """Optional. GTIN of 8, 12, 13 or 14 digits with a correct check digit (GS1
+    General Specifications, 7.9).
     """
     primary_product_id: _builtins.str
     """Optional. Id of the primary product that this one is a variant of; empty =
-    a primary product. Stored; results are not yet collapsed by it.
+    a primary product. Results show one variant of each primary product. The
+    primary product need not exist, and is never itself a variant.
     """
     sales_count: _builtins.int
     """Optional. Units sold as imported by the shop, 0 or more; absent = not known,
@@ -135,7 +160,7 @@ class Product(_message.Message):
     """
     etag: _builtins.str
     """Output in replies; optional in requests, where it must equal what is stored
-    or the item is rejected as ETAG_MISMATCH.
+    or the item is rejected as ETAG_MISMATCH. Covers everything but the offers.
     """
     @_builtins.property
     def categories(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
@@ -163,14 +188,16 @@ class Product(_message.Message):
 
     @_builtins.property
     def attributes(self) -> _containers.MessageMap[_builtins.str, Global___AttributeValue]:
-        """Optional. Attributes by name; up to 100, names of 1 to 64 characters. Stored;
-        not yet searchable or filterable.
+        """Optional. Attributes by name; up to 100, names of 1 to 64 characters. Those that
+        the catalogue's settings declare must have the declared type, and are searched,
+        filtered and counted as declared; others are stored.
         """
 
     @_builtins.property
     def offers(self) -> _containers.RepeatedCompositeFieldContainer[Global___Offer]:
         """Optional. At most one per region, up to 250. No offer = price and stock are
-        not known.
+        not known. An offer that is older than the stored one of its region, by
+        `update_time`, has the product rejected as STALE.
         """
 
     def __init__(
@@ -335,7 +362,9 @@ class Offer(_message.Message):
 
     @_builtins.property
     def update_time(self) -> _timestamp_pb2.Timestamp:
-        """Optional. When the shop last changed the offer."""
+        """Optional. When the shop last changed the offer. An update that is older than
+        what is stored is refused as STALE; absent = always newer.
+        """
 
     def __init__(
         self,
@@ -372,6 +401,7 @@ class ProductSummary(_message.Message):
     URI_FIELD_NUMBER: _builtins.int
     RATING_FIELD_NUMBER: _builtins.int
     OFFER_FIELD_NUMBER: _builtins.int
+    PRIMARY_PRODUCT_ID_FIELD_NUMBER: _builtins.int
     id: _builtins.str
     """Id of the product."""
     title: _builtins.str
@@ -384,6 +414,8 @@ class ProductSummary(_message.Message):
     """Main image; empty = none."""
     uri: _builtins.str
     """Page of the product; empty = none."""
+    primary_product_id: _builtins.str
+    """Primary product that this one is a variant of; empty = a primary product."""
     @_builtins.property
     def categories(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
         """Category paths as imported."""
@@ -408,10 +440,11 @@ class ProductSummary(_message.Message):
         uri: _builtins.str = ...,
         rating: Global___Rating | None = ...,
         offer: Global___Offer | None = ...,
+        primary_product_id: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["offer", b"offer", "rating", b"rating"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["brand", b"brand", "categories", b"categories", "id", b"id", "image_uri", b"image_uri", "language_code", b"language_code", "offer", b"offer", "rating", b"rating", "title", b"title", "uri", b"uri"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["brand", b"brand", "categories", b"categories", "id", b"id", "image_uri", b"image_uri", "language_code", b"language_code", "offer", b"offer", "primary_product_id", b"primary_product_id", "rating", b"rating", "title", b"title", "uri", b"uri"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

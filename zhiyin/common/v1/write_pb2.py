@@ -22,21 +22,28 @@ _runtime_version.ValidateProtobufRuntimeVersion(
 _sym_db = _symbol_database.Default()
 
 
+from zhiyin.common.v1 import product_pb2 as zhiyin_dot_common_dot_v1_dot_product__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1czhiyin/common/v1/write.proto\x12\x10zhiyin.common.v1\"C\n\rItemViolation\x12\r\n\x05\x66ield\x18\x01 \x01(\t\x12\x0e\n\x06reason\x18\x02 \x01(\t\x12\x13\n\x0b\x64\x65scription\x18\x03 \x01(\t\"\x9c\x01\n\x12ProductWriteResult\x12\x12\n\nproduct_id\x18\x01 \x01(\t\x12/\n\x07outcome\x18\x02 \x01(\x0e\x32\x1e.zhiyin.common.v1.WriteOutcome\x12\x33\n\nviolations\x18\x03 \x03(\x0b\x32\x1f.zhiyin.common.v1.ItemViolation\x12\x0c\n\x04\x65tag\x18\x04 \x01(\t*\\\n\tWaitUntil\x12\x1a\n\x16WAIT_UNTIL_UNSPECIFIED\x10\x00\x12\x18\n\x14WAIT_UNTIL_COMMITTED\x10\x01\x12\x19\n\x15WAIT_UNTIL_SEARCHABLE\x10\x02*\xd4\x01\n\x0cWriteOutcome\x12\x1d\n\x19WRITE_OUTCOME_UNSPECIFIED\x10\x00\x12\x19\n\x15WRITE_OUTCOME_CREATED\x10\x01\x12\x19\n\x15WRITE_OUTCOME_UPDATED\x10\x02\x12\x1b\n\x17WRITE_OUTCOME_UNCHANGED\x10\x03\x12\x1a\n\x16WRITE_OUTCOME_REJECTED\x10\x04\x12\x19\n\x15WRITE_OUTCOME_DELETED\x10\x05\x12\x1b\n\x17WRITE_OUTCOME_NOT_FOUND\x10\x06\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1czhiyin/common/v1/write.proto\x12\x10zhiyin.common.v1\x1a\x1ezhiyin/common/v1/product.proto\"C\n\rItemViolation\x12\r\n\x05\x66ield\x18\x01 \x01(\t\x12\x0e\n\x06reason\x18\x02 \x01(\t\x12\x13\n\x0b\x64\x65scription\x18\x03 \x01(\t\"\x9c\x01\n\x12ProductWriteResult\x12\x12\n\nproduct_id\x18\x01 \x01(\t\x12/\n\x07outcome\x18\x02 \x01(\x0e\x32\x1e.zhiyin.common.v1.WriteOutcome\x12\x33\n\nviolations\x18\x03 \x03(\x0b\x32\x1f.zhiyin.common.v1.ItemViolation\x12\x0c\n\x04\x65tag\x18\x04 \x01(\t\"\x9c\x01\n\x10OfferWriteResult\x12\x12\n\nproduct_id\x18\x01 \x01(\t\x12\x0e\n\x06region\x18\x02 \x01(\t\x12/\n\x07outcome\x18\x03 \x01(\x0e\x32\x1e.zhiyin.common.v1.WriteOutcome\x12\x33\n\nviolations\x18\x04 \x03(\x0b\x32\x1f.zhiyin.common.v1.ItemViolation\"x\n\x0bOfferUpdate\x12\x12\n\nproduct_id\x18\x01 \x01(\t\x12&\n\x05offer\x18\x02 \x01(\x0b\x32\x17.zhiyin.common.v1.Offer\x12-\n\x06\x61\x63tion\x18\x03 \x01(\x0e\x32\x1d.zhiyin.common.v1.OfferAction*\\\n\tWaitUntil\x12\x1a\n\x16WAIT_UNTIL_UNSPECIFIED\x10\x00\x12\x18\n\x14WAIT_UNTIL_COMMITTED\x10\x01\x12\x19\n\x15WAIT_UNTIL_SEARCHABLE\x10\x02*\xd4\x01\n\x0cWriteOutcome\x12\x1d\n\x19WRITE_OUTCOME_UNSPECIFIED\x10\x00\x12\x19\n\x15WRITE_OUTCOME_CREATED\x10\x01\x12\x19\n\x15WRITE_OUTCOME_UPDATED\x10\x02\x12\x1b\n\x17WRITE_OUTCOME_UNCHANGED\x10\x03\x12\x1a\n\x16WRITE_OUTCOME_REJECTED\x10\x04\x12\x19\n\x15WRITE_OUTCOME_DELETED\x10\x05\x12\x1b\n\x17WRITE_OUTCOME_NOT_FOUND\x10\x06*Z\n\x0bOfferAction\x12\x1c\n\x18OFFER_ACTION_UNSPECIFIED\x10\x00\x12\x14\n\x10OFFER_ACTION_SET\x10\x01\x12\x17\n\x13OFFER_ACTION_REMOVE\x10\x02\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'zhiyin.common.v1.write_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
-  _globals['_WAITUNTIL']._serialized_start=278
-  _globals['_WAITUNTIL']._serialized_end=370
-  _globals['_WRITEOUTCOME']._serialized_start=373
-  _globals['_WRITEOUTCOME']._serialized_end=585
-  _globals['_ITEMVIOLATION']._serialized_start=50
-  _globals['_ITEMVIOLATION']._serialized_end=117
-  _globals['_PRODUCTWRITERESULT']._serialized_start=120
-  _globals['_PRODUCTWRITERESULT']._serialized_end=276
+  _globals['_WAITUNTIL']._serialized_start=591
+  _globals['_WAITUNTIL']._serialized_end=683
+  _globals['_WRITEOUTCOME']._serialized_start=686
+  _globals['_WRITEOUTCOME']._serialized_end=898
+  _globals['_OFFERACTION']._serialized_start=900
+  _globals['_OFFERACTION']._serialized_end=990
+  _globals['_ITEMVIOLATION']._serialized_start=82
+  _globals['_ITEMVIOLATION']._serialized_end=149
+  _globals['_PRODUCTWRITERESULT']._serialized_start=152
+  _globals['_PRODUCTWRITERESULT']._serialized_end=308
+  _globals['_OFFERWRITERESULT']._serialized_start=311
+  _globals['_OFFERWRITERESULT']._serialized_end=467
+  _globals['_OFFERUPDATE']._serialized_start=469
+  _globals['_OFFERUPDATE']._serialized_end=589
 # @@protoc_insertion_point(module_scope)

@@ -8,6 +8,7 @@ from google.protobuf import descriptor as _descriptor
 from google.protobuf import message as _message
 from google.protobuf.internal import containers as _containers
 from google.protobuf.internal import enum_type_wrapper as _enum_type_wrapper
+from zhiyin.common.v1 import product_pb2 as _product_pb2
 import builtins as _builtins
 import sys
 import typing as _typing
@@ -66,7 +67,7 @@ class _WriteOutcomeEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_WriteOut
     WRITE_OUTCOME_DELETED: _WriteOutcome.ValueType  # 5
     """The product was deleted."""
     WRITE_OUTCOME_NOT_FOUND: _WriteOutcome.ValueType  # 6
-    """There was no such product to delete."""
+    """There was no such product."""
 
 class WriteOutcome(_WriteOutcome, metaclass=_WriteOutcomeEnumTypeWrapper):
     """What became of one item of a batch of writes."""
@@ -84,8 +85,32 @@ WRITE_OUTCOME_REJECTED: WriteOutcome.ValueType  # 4
 WRITE_OUTCOME_DELETED: WriteOutcome.ValueType  # 5
 """The product was deleted."""
 WRITE_OUTCOME_NOT_FOUND: WriteOutcome.ValueType  # 6
-"""There was no such product to delete."""
+"""There was no such product."""
 Global___WriteOutcome: _TypeAlias = WriteOutcome  # noqa: Y015
+
+class _OfferAction:
+    ValueType = _typing.NewType("ValueType", _builtins.int)
+    V: _TypeAlias = ValueType  # noqa: Y015
+
+class _OfferActionEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_OfferAction.ValueType], _builtins.type):
+    DESCRIPTOR: _descriptor.EnumDescriptor
+    OFFER_ACTION_UNSPECIFIED: _OfferAction.ValueType  # 0
+    """Read as OFFER_ACTION_SET."""
+    OFFER_ACTION_SET: _OfferAction.ValueType  # 1
+    """Puts it in place of the stored one of its region."""
+    OFFER_ACTION_REMOVE: _OfferAction.ValueType  # 2
+    """Removes the stored one of its region; only `region` and `update_time` count."""
+
+class OfferAction(_OfferAction, metaclass=_OfferActionEnumTypeWrapper):
+    """What an update does with an offer."""
+
+OFFER_ACTION_UNSPECIFIED: OfferAction.ValueType  # 0
+"""Read as OFFER_ACTION_SET."""
+OFFER_ACTION_SET: OfferAction.ValueType  # 1
+"""Puts it in place of the stored one of its region."""
+OFFER_ACTION_REMOVE: OfferAction.ValueType  # 2
+"""Removes the stored one of its region; only `region` and `update_time` count."""
+Global___OfferAction: _TypeAlias = OfferAction  # noqa: Y015
 
 @_typing.final
 class ItemViolation(_message.Message):
@@ -152,3 +177,73 @@ class ProductWriteResult(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___ProductWriteResult: _TypeAlias = ProductWriteResult  # noqa: Y015
+
+@_typing.final
+class OfferWriteResult(_message.Message):
+    """Result of one item of a batch of offers, at the item's own position."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    PRODUCT_ID_FIELD_NUMBER: _builtins.int
+    REGION_FIELD_NUMBER: _builtins.int
+    OUTCOME_FIELD_NUMBER: _builtins.int
+    VIOLATIONS_FIELD_NUMBER: _builtins.int
+    product_id: _builtins.str
+    """Id of the product as sent."""
+    region: _builtins.str
+    """Region as sent."""
+    outcome: Global___WriteOutcome.ValueType
+    """CREATED, UPDATED, UNCHANGED, DELETED, NOT_FOUND (no such product, or no offer
+    to remove) or REJECTED.
+    """
+    @_builtins.property
+    def violations(self) -> _containers.RepeatedCompositeFieldContainer[Global___ItemViolation]:
+        """Set for REJECTED: every rule that the item broke."""
+
+    def __init__(
+        self,
+        *,
+        product_id: _builtins.str = ...,
+        region: _builtins.str = ...,
+        outcome: Global___WriteOutcome.ValueType = ...,
+        violations: _abc.Iterable[Global___ItemViolation] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["outcome", b"outcome", "product_id", b"product_id", "region", b"region", "violations", b"violations"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___OfferWriteResult: _TypeAlias = OfferWriteResult  # noqa: Y015
+
+@_typing.final
+class OfferUpdate(_message.Message):
+    """A change of one offer."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    PRODUCT_ID_FIELD_NUMBER: _builtins.int
+    OFFER_FIELD_NUMBER: _builtins.int
+    ACTION_FIELD_NUMBER: _builtins.int
+    product_id: _builtins.str
+    """Required. Id of the product."""
+    action: Global___OfferAction.ValueType
+    """Optional. What to do with it."""
+    @_builtins.property
+    def offer(self) -> _product_pb2.Offer:
+        """Required. The offer."""
+
+    def __init__(
+        self,
+        *,
+        product_id: _builtins.str = ...,
+        offer: _product_pb2.Offer | None = ...,
+        action: Global___OfferAction.ValueType = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["offer", b"offer"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["action", b"action", "offer", b"offer", "product_id", b"product_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___OfferUpdate: _TypeAlias = OfferUpdate  # noqa: Y015

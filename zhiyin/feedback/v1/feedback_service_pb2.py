@@ -25,7 +25,7 @@ _sym_db = _symbol_database.Default()
 from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n)zhiyin/feedback/v1/feedback_service.proto\x12\x12zhiyin.feedback.v1\x1a\x1fgoogle/protobuf/timestamp.proto\"`\n\x18RecordImpressionsRequest\x12\x0f\n\x07\x63\x61talog\x18\x01 \x01(\t\x12\x33\n\x0bimpressions\x18\x02 \x03(\x0b\x32\x1e.zhiyin.feedback.v1.Impression\"\x88\x02\n\nImpression\x12\x15\n\rimpression_id\x18\x01 \x01(\x0c\x12\x16\n\x0e\x61ttribution_id\x18\x02 \x01(\t\x12\x12\n\nvisitor_id\x18\x03 \x01(\t\x12,\n\x07surface\x18\x04 \x01(\x0e\x32\x1b.zhiyin.feedback.v1.Surface\x12-\n\tshow_time\x18\x05 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x0e\n\x06policy\x18\x06 \x01(\t\x12\x32\n\x08products\x18\x07 \x03(\x0b\x32 .zhiyin.feedback.v1.ShownProduct\x12\x16\n\x0e\x66\x65\x61ture_schema\x18\x08 \x01(\x05\"}\n\x0cShownProduct\x12\x12\n\nproduct_id\x18\x01 \x01(\t\x12\x10\n\x08position\x18\x02 \x01(\x05\x12\r\n\x05score\x18\x03 \x01(\x01\x12\x17\n\npropensity\x18\x04 \x01(\x01H\x00\x88\x01\x01\x12\x10\n\x08\x66\x65\x61tures\x18\x05 \x01(\x0c\x42\r\n\x0b_propensity\"J\n\x19RecordImpressionsResponse\x12\x14\n\x0cstored_count\x18\x01 \x01(\x05\x12\x17\n\x0f\x64uplicate_count\x18\x02 \x01(\x05\"<\n\x15GetUserProfileRequest\x12\x0f\n\x07\x63\x61talog\x18\x01 \x01(\t\x12\x12\n\nvisitor_id\x18\x02 \x01(\t\"K\n\x16GetUserProfileResponse\x12\x31\n\x07\x65ntries\x18\x01 \x03(\x0b\x32 .zhiyin.feedback.v1.ProfileEntry\"\x83\x01\n\x0cProfileEntry\x12\x12\n\nproduct_id\x18\x01 \x01(\t\x12/\n\x04kind\x18\x02 \x01(\x0e\x32!.zhiyin.feedback.v1.BehaviourKind\x12.\n\nevent_time\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.Timestamp*6\n\x07Surface\x12\x17\n\x13SURFACE_UNSPECIFIED\x10\x00\x12\x12\n\x0eSURFACE_SEARCH\x10\x01*\x9f\x01\n\rBehaviourKind\x12\x1e\n\x1a\x42\x45HAVIOUR_KIND_UNSPECIFIED\x10\x00\x12\x17\n\x13\x42\x45HAVIOUR_KIND_VIEW\x10\x01\x12\x18\n\x14\x42\x45HAVIOUR_KIND_CLICK\x10\x02\x12\x1e\n\x1a\x42\x45HAVIOUR_KIND_ADD_TO_CART\x10\x03\x12\x1b\n\x17\x42\x45HAVIOUR_KIND_PURCHASE\x10\x04\x32\xec\x01\n\x0f\x46\x65\x65\x64\x62\x61\x63kService\x12p\n\x11RecordImpressions\x12,.zhiyin.feedback.v1.RecordImpressionsRequest\x1a-.zhiyin.feedback.v1.RecordImpressionsResponse\x12g\n\x0eGetUserProfile\x12).zhiyin.feedback.v1.GetUserProfileRequest\x1a*.zhiyin.feedback.v1.GetUserProfileResponseb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n)zhiyin/feedback/v1/feedback_service.proto\x12\x12zhiyin.feedback.v1\x1a\x1fgoogle/protobuf/timestamp.proto\"`\n\x18RecordImpressionsRequest\x12\x0f\n\x07\x63\x61talog\x18\x01 \x01(\t\x12\x33\n\x0bimpressions\x18\x02 \x03(\x0b\x32\x1e.zhiyin.feedback.v1.Impression\"\x88\x02\n\nImpression\x12\x15\n\rimpression_id\x18\x01 \x01(\x0c\x12\x16\n\x0e\x61ttribution_id\x18\x02 \x01(\t\x12\x12\n\nvisitor_id\x18\x03 \x01(\t\x12,\n\x07surface\x18\x04 \x01(\x0e\x32\x1b.zhiyin.feedback.v1.Surface\x12-\n\tshow_time\x18\x05 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x0e\n\x06policy\x18\x06 \x01(\t\x12\x32\n\x08products\x18\x07 \x03(\x0b\x32 .zhiyin.feedback.v1.ShownProduct\x12\x16\n\x0e\x66\x65\x61ture_schema\x18\x08 \x01(\x05\"}\n\x0cShownProduct\x12\x12\n\nproduct_id\x18\x01 \x01(\t\x12\x10\n\x08position\x18\x02 \x01(\x05\x12\r\n\x05score\x18\x03 \x01(\x01\x12\x17\n\npropensity\x18\x04 \x01(\x01H\x00\x88\x01\x01\x12\x10\n\x08\x66\x65\x61tures\x18\x05 \x01(\x0c\x42\r\n\x0b_propensity\"J\n\x19RecordImpressionsResponse\x12\x14\n\x0cstored_count\x18\x01 \x01(\x05\x12\x17\n\x0f\x64uplicate_count\x18\x02 \x01(\x05\"<\n\x15GetUserProfileRequest\x12\x0f\n\x07\x63\x61talog\x18\x01 \x01(\t\x12\x12\n\nvisitor_id\x18\x02 \x01(\t\"K\n\x16GetUserProfileResponse\x12\x31\n\x07\x65ntries\x18\x01 \x03(\x0b\x32 .zhiyin.feedback.v1.ProfileEntry\"\x83\x01\n\x0cProfileEntry\x12\x12\n\nproduct_id\x18\x01 \x01(\t\x12/\n\x04kind\x18\x02 \x01(\x0e\x32!.zhiyin.feedback.v1.BehaviourKind\x12.\n\nevent_time\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.Timestamp*T\n\x07Surface\x12\x17\n\x13SURFACE_UNSPECIFIED\x10\x00\x12\x12\n\x0eSURFACE_SEARCH\x10\x01\x12\x1c\n\x18SURFACE_SIMILAR_PRODUCTS\x10\x02*\x9f\x01\n\rBehaviourKind\x12\x1e\n\x1a\x42\x45HAVIOUR_KIND_UNSPECIFIED\x10\x00\x12\x17\n\x13\x42\x45HAVIOUR_KIND_VIEW\x10\x01\x12\x18\n\x14\x42\x45HAVIOUR_KIND_CLICK\x10\x02\x12\x1e\n\x1a\x42\x45HAVIOUR_KIND_ADD_TO_CART\x10\x03\x12\x1b\n\x17\x42\x45HAVIOUR_KIND_PURCHASE\x10\x04\x32\xec\x01\n\x0f\x46\x65\x65\x64\x62\x61\x63kService\x12p\n\x11RecordImpressions\x12,.zhiyin.feedback.v1.RecordImpressionsRequest\x1a-.zhiyin.feedback.v1.RecordImpressionsResponse\x12g\n\x0eGetUserProfile\x12).zhiyin.feedback.v1.GetUserProfileRequest\x1a*.zhiyin.feedback.v1.GetUserProfileResponseb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -33,9 +33,9 @@ _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'zhiyin.feedback.v1.feedback
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
   _globals['_SURFACE']._serialized_start=939
-  _globals['_SURFACE']._serialized_end=993
-  _globals['_BEHAVIOURKIND']._serialized_start=996
-  _globals['_BEHAVIOURKIND']._serialized_end=1155
+  _globals['_SURFACE']._serialized_end=1023
+  _globals['_BEHAVIOURKIND']._serialized_start=1026
+  _globals['_BEHAVIOURKIND']._serialized_end=1185
   _globals['_RECORDIMPRESSIONSREQUEST']._serialized_start=98
   _globals['_RECORDIMPRESSIONSREQUEST']._serialized_end=194
   _globals['_IMPRESSION']._serialized_start=197
@@ -50,6 +50,6 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_GETUSERPROFILERESPONSE']._serialized_end=803
   _globals['_PROFILEENTRY']._serialized_start=806
   _globals['_PROFILEENTRY']._serialized_end=937
-  _globals['_FEEDBACKSERVICE']._serialized_start=1158
-  _globals['_FEEDBACKSERVICE']._serialized_end=1394
+  _globals['_FEEDBACKSERVICE']._serialized_start=1188
+  _globals['_FEEDBACKSERVICE']._serialized_end=1424
 # @@protoc_insertion_point(module_scope)

@@ -30,6 +30,8 @@ class _SurfaceEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Surface.Value
     """Not allowed in a request."""
     SURFACE_SEARCH: _Surface.ValueType  # 1
     """Results of a search."""
+    SURFACE_SIMILAR_PRODUCTS: _Surface.ValueType  # 2
+    """Products similar to one."""
 
 class Surface(_Surface, metaclass=_SurfaceEnumTypeWrapper):
     """Where products were shown."""
@@ -38,6 +40,8 @@ SURFACE_UNSPECIFIED: Surface.ValueType  # 0
 """Not allowed in a request."""
 SURFACE_SEARCH: Surface.ValueType  # 1
 """Results of a search."""
+SURFACE_SIMILAR_PRODUCTS: Surface.ValueType  # 2
+"""Products similar to one."""
 Global___Surface: _TypeAlias = Surface  # noqa: Y015
 
 class _BehaviourKind:
@@ -128,7 +132,7 @@ class Impression(_message.Message):
     """Required. Where it was shown."""
     policy: _builtins.str
     """Required. Name and version of the policy that decided, `default@1a2b3c4d5e6f`;
-    up to 128 characters. Empty where the ranker was not reached.
+    up to 128 characters. Empty where the ranker was not asked or not reached.
     """
     feature_schema: _builtins.int
     """Optional. Schema of `features`; 0 = none."""

@@ -5,6 +5,7 @@ isort:skip_file
 
 from collections import abc as _abc
 from google.protobuf import descriptor as _descriptor
+from google.protobuf import field_mask_pb2 as _field_mask_pb2
 from google.protobuf import message as _message
 from google.protobuf.internal import containers as _containers
 from zhiyin.common.v1 import degradation_pb2 as _degradation_pb2
@@ -12,6 +13,7 @@ from zhiyin.common.v1 import explanation_pb2 as _explanation_pb2
 from zhiyin.common.v1 import filter_pb2 as _filter_pb2
 from zhiyin.common.v1 import model_pb2 as _model_pb2
 from zhiyin.common.v1 import product_pb2 as _product_pb2
+from zhiyin.common.v1 import result_set_pb2 as _result_set_pb2
 from zhiyin.common.v1 import write_pb2 as _write_pb2
 import builtins as _builtins
 import sys
@@ -38,6 +40,10 @@ class SearchRequest(_message.Message):
     PAGE_TOKEN_FIELD_NUMBER: _builtins.int
     VISITOR_ID_FIELD_NUMBER: _builtins.int
     POLICY_FIELD_NUMBER: _builtins.int
+    FACETS_FIELD_NUMBER: _builtins.int
+    ORDER_FIELD_NUMBER: _builtins.int
+    RELAXATION_FIELD_NUMBER: _builtins.int
+    VARIANTS_FIELD_NUMBER: _builtins.int
     catalog: _builtins.str
     """Optional. 1 to 64 characters of `a-z 0-9 - _`; empty = `default`."""
     query: _builtins.str
@@ -62,9 +68,19 @@ class SearchRequest(_message.Message):
     """
     policy: _builtins.str
     """Optional. Name of the ranking policy; empty = `default`."""
+    order: _result_set_pb2.SortOrder.ValueType
+    """Optional. Order of the results. The ranker is asked for RELEVANCE only."""
+    relaxation: _result_set_pb2.RelaxationMode.ValueType
+    """Optional. What to do where the filter leaves nothing."""
+    variants: _result_set_pb2.VariantMode.ValueType
+    """Optional. How variants are shown."""
     @_builtins.property
     def filter(self) -> _filter_pb2.ProductFilter:
         """Optional. Which products may be found."""
+
+    @_builtins.property
+    def facets(self) -> _containers.RepeatedCompositeFieldContainer[_result_set_pb2.FacetSpec]:
+        """Optional. Facets to count, up to 50 (setting). Replies to page tokens carry none."""
 
     def __init__(
         self,
@@ -77,10 +93,14 @@ class SearchRequest(_message.Message):
         page_token: _builtins.str = ...,
         visitor_id: _builtins.str = ...,
         policy: _builtins.str = ...,
+        facets: _abc.Iterable[_result_set_pb2.FacetSpec] | None = ...,
+        order: _result_set_pb2.SortOrder.ValueType = ...,
+        relaxation: _result_set_pb2.RelaxationMode.ValueType = ...,
+        variants: _result_set_pb2.VariantMode.ValueType = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["filter", b"filter"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["catalog", b"catalog", "filter", b"filter", "page_size", b"page_size", "page_token", b"page_token", "policy", b"policy", "query", b"query", "region", b"region", "visitor_id", b"visitor_id"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["catalog", b"catalog", "facets", b"facets", "filter", b"filter", "order", b"order", "page_size", b"page_size", "page_token", b"page_token", "policy", b"policy", "query", b"query", "region", b"region", "relaxation", b"relaxation", "variants", b"variants", "visitor_id", b"visitor_id"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -99,6 +119,7 @@ class SearchResponse(_message.Message):
     POLICY_FIELD_NUMBER: _builtins.int
     USAGE_FIELD_NUMBER: _builtins.int
     DEGRADATIONS_FIELD_NUMBER: _builtins.int
+    RESULT_SET_FIELD_NUMBER: _builtins.int
     next_page_token: _builtins.str
     """Token of the next page; empty = this is the last one."""
     attribution_token: _builtins.str
@@ -126,6 +147,12 @@ class SearchResponse(_message.Message):
     def degradations(self) -> _containers.RepeatedCompositeFieldContainer[_degradation_pb2.Degradation]:
         """What the reply had to do without."""
 
+    @_builtins.property
+    def result_set(self) -> _result_set_pb2.ResultSet:
+        """The result set that the list is the first of; size 0 = nothing passes the
+        filter and the relevance floor. Absent in replies to page tokens.
+        """
+
     def __init__(
         self,
         *,
@@ -136,10 +163,11 @@ class SearchResponse(_message.Message):
         policy: _builtins.str = ...,
         usage: _model_pb2.ModelUsage | None = ...,
         degradations: _abc.Iterable[_degradation_pb2.Degradation] | None = ...,
+        result_set: _result_set_pb2.ResultSet | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["usage", b"usage"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["result_set", b"result_set", "usage", b"usage"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["attribution_token", b"attribution_token", "degradations", b"degradations", "next_page_token", b"next_page_token", "policy", b"policy", "results", b"results", "total_size", b"total_size", "usage", b"usage"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["attribution_token", b"attribution_token", "degradations", b"degradations", "next_page_token", b"next_page_token", "policy", b"policy", "result_set", b"result_set", "results", b"results", "total_size", b"total_size", "usage", b"usage"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -155,10 +183,13 @@ class SearchResult(_message.Message):
     POSITION_FIELD_NUMBER: _builtins.int
     SCORE_FIELD_NUMBER: _builtins.int
     EXPLANATION_FIELD_NUMBER: _builtins.int
+    OTHER_VARIANT_COUNT_FIELD_NUMBER: _builtins.int
     position: _builtins.int
     """Place in the whole list, the first one is 1."""
     score: _builtins.float
     """Score; only its order within one list means something."""
+    other_variant_count: _builtins.int
+    """Further variants of the product in the result set."""
     @_builtins.property
     def product(self) -> _product_pb2.ProductSummary:
         """The product."""
@@ -174,10 +205,11 @@ class SearchResult(_message.Message):
         position: _builtins.int = ...,
         score: _builtins.float = ...,
         explanation: _explanation_pb2.Explanation | None = ...,
+        other_variant_count: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["explanation", b"explanation", "product", b"product"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["explanation", b"explanation", "position", b"position", "product", b"product", "score", b"score"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["explanation", b"explanation", "other_variant_count", b"other_variant_count", "position", b"position", "product", b"product", "score", b"score"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -192,6 +224,7 @@ class UpsertProductsRequest(_message.Message):
     CATALOG_FIELD_NUMBER: _builtins.int
     PRODUCTS_FIELD_NUMBER: _builtins.int
     WAIT_UNTIL_FIELD_NUMBER: _builtins.int
+    UPDATE_MASK_FIELD_NUMBER: _builtins.int
     catalog: _builtins.str
     """Optional. As in SearchRequest."""
     wait_until: _write_pb2.WaitUntil.ValueType
@@ -200,16 +233,24 @@ class UpsertProductsRequest(_message.Message):
     def products(self) -> _containers.RepeatedCompositeFieldContainer[_product_pb2.Product]:
         """Required. 1 to 500 products (setting), each id at most once."""
 
+    @_builtins.property
+    def update_mask(self) -> _field_mask_pb2.FieldMask:
+        """Optional. Fields that are written: names of Product's fields, or
+        `attributes.NAME`; the others stay as they are stored, and a product that does
+        not exist is NOT_FOUND. Empty = the whole product.
+        """
+
     def __init__(
         self,
         *,
         catalog: _builtins.str = ...,
         products: _abc.Iterable[_product_pb2.Product] | None = ...,
         wait_until: _write_pb2.WaitUntil.ValueType = ...,
+        update_mask: _field_mask_pb2.FieldMask | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["update_mask", b"update_mask"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["catalog", b"catalog", "products", b"products", "wait_until", b"wait_until"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["catalog", b"catalog", "products", b"products", "update_mask", b"update_mask", "wait_until", b"wait_until"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -356,3 +397,307 @@ class GetProductResponse(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___GetProductResponse: _TypeAlias = GetProductResponse  # noqa: Y015
+
+@_typing.final
+class UpdateOffersRequest(_message.Message):
+    """Request of UpdateOffers."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    CATALOG_FIELD_NUMBER: _builtins.int
+    UPDATES_FIELD_NUMBER: _builtins.int
+    UPDATE_MASK_FIELD_NUMBER: _builtins.int
+    WAIT_UNTIL_FIELD_NUMBER: _builtins.int
+    catalog: _builtins.str
+    """Optional. As in SearchRequest."""
+    wait_until: _write_pb2.WaitUntil.ValueType
+    """Optional. Until when to wait."""
+    @_builtins.property
+    def updates(self) -> _containers.RepeatedCompositeFieldContainer[_write_pb2.OfferUpdate]:
+        """Required. 1 to 5,000 updates (setting), each product and region at most once."""
+
+    @_builtins.property
+    def update_mask(self) -> _field_mask_pb2.FieldMask:
+        """Optional. Fields of the offers that are written: `price`, `original_price`,
+        `availability`, `quantity`; the others stay as they are stored. Empty = all.
+        """
+
+    def __init__(
+        self,
+        *,
+        catalog: _builtins.str = ...,
+        updates: _abc.Iterable[_write_pb2.OfferUpdate] | None = ...,
+        update_mask: _field_mask_pb2.FieldMask | None = ...,
+        wait_until: _write_pb2.WaitUntil.ValueType = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["update_mask", b"update_mask"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["catalog", b"catalog", "update_mask", b"update_mask", "updates", b"updates", "wait_until", b"wait_until"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___UpdateOffersRequest: _TypeAlias = UpdateOffersRequest  # noqa: Y015
+
+@_typing.final
+class UpdateOffersResponse(_message.Message):
+    """Reply of UpdateOffers."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    RESULTS_FIELD_NUMBER: _builtins.int
+    DEGRADATIONS_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def results(self) -> _containers.RepeatedCompositeFieldContainer[_write_pb2.OfferWriteResult]:
+        """One entry per update, in the order of the request."""
+
+    @_builtins.property
+    def degradations(self) -> _containers.RepeatedCompositeFieldContainer[_degradation_pb2.Degradation]:
+        """NOT_YET_SEARCHABLE where the wait was too short."""
+
+    def __init__(
+        self,
+        *,
+        results: _abc.Iterable[_write_pb2.OfferWriteResult] | None = ...,
+        degradations: _abc.Iterable[_degradation_pb2.Degradation] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["degradations", b"degradations", "results", b"results"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___UpdateOffersResponse: _TypeAlias = UpdateOffersResponse  # noqa: Y015
+
+@_typing.final
+class BatchGetProductsRequest(_message.Message):
+    """Request of BatchGetProducts."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    CATALOG_FIELD_NUMBER: _builtins.int
+    PRODUCT_IDS_FIELD_NUMBER: _builtins.int
+    catalog: _builtins.str
+    """Optional. As in SearchRequest."""
+    @_builtins.property
+    def product_ids(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """Required. 1 to 500 ids (setting), each at most once."""
+
+    def __init__(
+        self,
+        *,
+        catalog: _builtins.str = ...,
+        product_ids: _abc.Iterable[_builtins.str] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["catalog", b"catalog", "product_ids", b"product_ids"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___BatchGetProductsRequest: _TypeAlias = BatchGetProductsRequest  # noqa: Y015
+
+@_typing.final
+class BatchGetProductsResponse(_message.Message):
+    """Reply of BatchGetProducts."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    PRODUCTS_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def products(self) -> _containers.RepeatedCompositeFieldContainer[_product_pb2.Product]:
+        """In the order of the request."""
+
+    def __init__(
+        self,
+        *,
+        products: _abc.Iterable[_product_pb2.Product] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["products", b"products"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___BatchGetProductsResponse: _TypeAlias = BatchGetProductsResponse  # noqa: Y015
+
+@_typing.final
+class ListProductsRequest(_message.Message):
+    """Request of ListProducts."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    CATALOG_FIELD_NUMBER: _builtins.int
+    PAGE_SIZE_FIELD_NUMBER: _builtins.int
+    PAGE_TOKEN_FIELD_NUMBER: _builtins.int
+    PRIMARY_PRODUCT_ID_FIELD_NUMBER: _builtins.int
+    VIEW_FIELD_NUMBER: _builtins.int
+    catalog: _builtins.str
+    """Optional. As in SearchRequest."""
+    page_size: _builtins.int
+    """Optional. Products on one page; 0 = 100, above 500 (setting) = 500, negative is
+    INVALID_ARGUMENT. May change from page to page.
+    """
+    page_token: _builtins.str
+    """Optional. `next_page_token` of the reply before. All other fields but
+    `page_size` must be as they were, else INVALID_ARGUMENT.
+    """
+    primary_product_id: _builtins.str
+    """Optional. Only variants of this primary product, itself included."""
+    view: _product_pb2.ProductView.ValueType
+    """Optional. How much of each product."""
+    def __init__(
+        self,
+        *,
+        catalog: _builtins.str = ...,
+        page_size: _builtins.int = ...,
+        page_token: _builtins.str = ...,
+        primary_product_id: _builtins.str = ...,
+        view: _product_pb2.ProductView.ValueType = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["catalog", b"catalog", "page_size", b"page_size", "page_token", b"page_token", "primary_product_id", b"primary_product_id", "view", b"view"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ListProductsRequest: _TypeAlias = ListProductsRequest  # noqa: Y015
+
+@_typing.final
+class ListProductsResponse(_message.Message):
+    """Reply of ListProducts."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    PRODUCTS_FIELD_NUMBER: _builtins.int
+    NEXT_PAGE_TOKEN_FIELD_NUMBER: _builtins.int
+    next_page_token: _builtins.str
+    """Token of the next page; empty = this is the last one."""
+    @_builtins.property
+    def products(self) -> _containers.RepeatedCompositeFieldContainer[_product_pb2.Product]:
+        """By id, compared as bytes."""
+
+    def __init__(
+        self,
+        *,
+        products: _abc.Iterable[_product_pb2.Product] | None = ...,
+        next_page_token: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["next_page_token", b"next_page_token", "products", b"products"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ListProductsResponse: _TypeAlias = ListProductsResponse  # noqa: Y015
+
+@_typing.final
+class ListSimilarProductsRequest(_message.Message):
+    """Request of ListSimilarProducts."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    CATALOG_FIELD_NUMBER: _builtins.int
+    PRODUCT_ID_FIELD_NUMBER: _builtins.int
+    FILTER_FIELD_NUMBER: _builtins.int
+    REGION_FIELD_NUMBER: _builtins.int
+    PAGE_SIZE_FIELD_NUMBER: _builtins.int
+    PAGE_TOKEN_FIELD_NUMBER: _builtins.int
+    VISITOR_ID_FIELD_NUMBER: _builtins.int
+    POLICY_FIELD_NUMBER: _builtins.int
+    EXCLUDED_PRODUCT_IDS_FIELD_NUMBER: _builtins.int
+    VARIANTS_FIELD_NUMBER: _builtins.int
+    catalog: _builtins.str
+    """Optional. As in SearchRequest."""
+    product_id: _builtins.str
+    """Required. Id of the product."""
+    region: _builtins.str
+    """Optional. Region of offers; up to 64 characters; empty = the offer without a
+    region.
+    """
+    page_size: _builtins.int
+    """Optional. As in SearchRequest."""
+    page_token: _builtins.str
+    """Optional. As in SearchRequest."""
+    visitor_id: _builtins.str
+    """Optional. As in SearchRequest."""
+    policy: _builtins.str
+    """Optional. Name of the ranking policy; empty = `default`."""
+    variants: _result_set_pb2.VariantMode.ValueType
+    """Optional. How variants are shown."""
+    @_builtins.property
+    def filter(self) -> _filter_pb2.ProductFilter:
+        """Optional. Which products may be listed."""
+
+    @_builtins.property
+    def excluded_product_ids(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """Optional. Products that must not be listed, nor their variants; up to 500
+        (setting).
+        """
+
+    def __init__(
+        self,
+        *,
+        catalog: _builtins.str = ...,
+        product_id: _builtins.str = ...,
+        filter: _filter_pb2.ProductFilter | None = ...,
+        region: _builtins.str = ...,
+        page_size: _builtins.int = ...,
+        page_token: _builtins.str = ...,
+        visitor_id: _builtins.str = ...,
+        policy: _builtins.str = ...,
+        excluded_product_ids: _abc.Iterable[_builtins.str] | None = ...,
+        variants: _result_set_pb2.VariantMode.ValueType = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["filter", b"filter"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["catalog", b"catalog", "excluded_product_ids", b"excluded_product_ids", "filter", b"filter", "page_size", b"page_size", "page_token", b"page_token", "policy", b"policy", "product_id", b"product_id", "region", b"region", "variants", b"variants", "visitor_id", b"visitor_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ListSimilarProductsRequest: _TypeAlias = ListSimilarProductsRequest  # noqa: Y015
+
+@_typing.final
+class ListSimilarProductsResponse(_message.Message):
+    """Reply of ListSimilarProducts."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    RESULTS_FIELD_NUMBER: _builtins.int
+    NEXT_PAGE_TOKEN_FIELD_NUMBER: _builtins.int
+    ATTRIBUTION_TOKEN_FIELD_NUMBER: _builtins.int
+    TOTAL_SIZE_FIELD_NUMBER: _builtins.int
+    POLICY_FIELD_NUMBER: _builtins.int
+    DEGRADATIONS_FIELD_NUMBER: _builtins.int
+    next_page_token: _builtins.str
+    """Token of the next page; empty = this is the last one."""
+    attribution_token: _builtins.str
+    """Send it along with what the shopper does with these results."""
+    total_size: _builtins.int
+    """Places in the frozen list."""
+    policy: _builtins.str
+    """Policy that decided the order; empty where the ranker was not reached."""
+    @_builtins.property
+    def results(self) -> _containers.RepeatedCompositeFieldContainer[Global___SearchResult]:
+        """This page of one ranked list that was frozen with the first page."""
+
+    @_builtins.property
+    def degradations(self) -> _containers.RepeatedCompositeFieldContainer[_degradation_pb2.Degradation]:
+        """What the reply had to do without."""
+
+    def __init__(
+        self,
+        *,
+        results: _abc.Iterable[Global___SearchResult] | None = ...,
+        next_page_token: _builtins.str = ...,
+        attribution_token: _builtins.str = ...,
+        total_size: _builtins.int = ...,
+        policy: _builtins.str = ...,
+        degradations: _abc.Iterable[_degradation_pb2.Degradation] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["attribution_token", b"attribution_token", "degradations", b"degradations", "next_page_token", b"next_page_token", "policy", b"policy", "results", b"results", "total_size", b"total_size"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ListSimilarProductsResponse: _TypeAlias = ListSimilarProductsResponse  # noqa: Y015

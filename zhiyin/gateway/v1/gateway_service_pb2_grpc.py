@@ -55,6 +55,26 @@ class GatewayServiceStub:
                 request_serializer=zhiyin_dot_gateway_dot_v1_dot_gateway__service__pb2.GetProductRequest.SerializeToString,
                 response_deserializer=zhiyin_dot_gateway_dot_v1_dot_gateway__service__pb2.GetProductResponse.FromString,
                 _registered_method=True)
+        self.UpdateOffers = channel.unary_unary(
+                '/zhiyin.gateway.v1.GatewayService/UpdateOffers',
+                request_serializer=zhiyin_dot_gateway_dot_v1_dot_gateway__service__pb2.UpdateOffersRequest.SerializeToString,
+                response_deserializer=zhiyin_dot_gateway_dot_v1_dot_gateway__service__pb2.UpdateOffersResponse.FromString,
+                _registered_method=True)
+        self.BatchGetProducts = channel.unary_unary(
+                '/zhiyin.gateway.v1.GatewayService/BatchGetProducts',
+                request_serializer=zhiyin_dot_gateway_dot_v1_dot_gateway__service__pb2.BatchGetProductsRequest.SerializeToString,
+                response_deserializer=zhiyin_dot_gateway_dot_v1_dot_gateway__service__pb2.BatchGetProductsResponse.FromString,
+                _registered_method=True)
+        self.ListProducts = channel.unary_unary(
+                '/zhiyin.gateway.v1.GatewayService/ListProducts',
+                request_serializer=zhiyin_dot_gateway_dot_v1_dot_gateway__service__pb2.ListProductsRequest.SerializeToString,
+                response_deserializer=zhiyin_dot_gateway_dot_v1_dot_gateway__service__pb2.ListProductsResponse.FromString,
+                _registered_method=True)
+        self.ListSimilarProducts = channel.unary_unary(
+                '/zhiyin.gateway.v1.GatewayService/ListSimilarProducts',
+                request_serializer=zhiyin_dot_gateway_dot_v1_dot_gateway__service__pb2.ListSimilarProductsRequest.SerializeToString,
+                response_deserializer=zhiyin_dot_gateway_dot_v1_dot_gateway__service__pb2.ListSimilarProductsResponse.FromString,
+                _registered_method=True)
 
 
 class GatewayServiceServicer:
@@ -91,6 +111,40 @@ class GatewayServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def UpdateOffers(self, request, context):
+        """Changes prices and stock. Idempotent; a result per item; OK means that accepted
+        items are on disk. Neither texts nor vectors are touched; filters find the change
+        within seconds.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def BatchGetProducts(self, request, context):
+        """Returns products as they were imported, all or none: NOT_FOUND when one of them
+        is not there.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ListProducts(self, request, context):
+        """Lists a catalogue's products by id. Products that are written or deleted
+        meanwhile may or may not be listed; all others are, once.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ListSimilarProducts(self, request, context):
+        """Products that are similar to one, by what they say; that one and its variants
+        are left out. NOT_FOUND when the index has no such product; UNAVAILABLE with
+        RetryInfo when no candidates can be had.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_GatewayServiceServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -113,6 +167,26 @@ def add_GatewayServiceServicer_to_server(servicer, server):
                     servicer.GetProduct,
                     request_deserializer=zhiyin_dot_gateway_dot_v1_dot_gateway__service__pb2.GetProductRequest.FromString,
                     response_serializer=zhiyin_dot_gateway_dot_v1_dot_gateway__service__pb2.GetProductResponse.SerializeToString,
+            ),
+            'UpdateOffers': grpc.unary_unary_rpc_method_handler(
+                    servicer.UpdateOffers,
+                    request_deserializer=zhiyin_dot_gateway_dot_v1_dot_gateway__service__pb2.UpdateOffersRequest.FromString,
+                    response_serializer=zhiyin_dot_gateway_dot_v1_dot_gateway__service__pb2.UpdateOffersResponse.SerializeToString,
+            ),
+            'BatchGetProducts': grpc.unary_unary_rpc_method_handler(
+                    servicer.BatchGetProducts,
+                    request_deserializer=zhiyin_dot_gateway_dot_v1_dot_gateway__service__pb2.BatchGetProductsRequest.FromString,
+                    response_serializer=zhiyin_dot_gateway_dot_v1_dot_gateway__service__pb2.BatchGetProductsResponse.SerializeToString,
+            ),
+            'ListProducts': grpc.unary_unary_rpc_method_handler(
+                    servicer.ListProducts,
+                    request_deserializer=zhiyin_dot_gateway_dot_v1_dot_gateway__service__pb2.ListProductsRequest.FromString,
+                    response_serializer=zhiyin_dot_gateway_dot_v1_dot_gateway__service__pb2.ListProductsResponse.SerializeToString,
+            ),
+            'ListSimilarProducts': grpc.unary_unary_rpc_method_handler(
+                    servicer.ListSimilarProducts,
+                    request_deserializer=zhiyin_dot_gateway_dot_v1_dot_gateway__service__pb2.ListSimilarProductsRequest.FromString,
+                    response_serializer=zhiyin_dot_gateway_dot_v1_dot_gateway__service__pb2.ListSimilarProductsResponse.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -224,6 +298,114 @@ class GatewayService:
             '/zhiyin.gateway.v1.GatewayService/GetProduct',
             zhiyin_dot_gateway_dot_v1_dot_gateway__service__pb2.GetProductRequest.SerializeToString,
             zhiyin_dot_gateway_dot_v1_dot_gateway__service__pb2.GetProductResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def UpdateOffers(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/zhiyin.gateway.v1.GatewayService/UpdateOffers',
+            zhiyin_dot_gateway_dot_v1_dot_gateway__service__pb2.UpdateOffersRequest.SerializeToString,
+            zhiyin_dot_gateway_dot_v1_dot_gateway__service__pb2.UpdateOffersResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def BatchGetProducts(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/zhiyin.gateway.v1.GatewayService/BatchGetProducts',
+            zhiyin_dot_gateway_dot_v1_dot_gateway__service__pb2.BatchGetProductsRequest.SerializeToString,
+            zhiyin_dot_gateway_dot_v1_dot_gateway__service__pb2.BatchGetProductsResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ListProducts(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/zhiyin.gateway.v1.GatewayService/ListProducts',
+            zhiyin_dot_gateway_dot_v1_dot_gateway__service__pb2.ListProductsRequest.SerializeToString,
+            zhiyin_dot_gateway_dot_v1_dot_gateway__service__pb2.ListProductsResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ListSimilarProducts(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/zhiyin.gateway.v1.GatewayService/ListSimilarProducts',
+            zhiyin_dot_gateway_dot_v1_dot_gateway__service__pb2.ListSimilarProductsRequest.SerializeToString,
+            zhiyin_dot_gateway_dot_v1_dot_gateway__service__pb2.ListSimilarProductsResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -45,6 +45,24 @@ class GatewayServiceStub:
     """Deletes products. Idempotent; a result per item."""
     GetProduct: _grpc.UnaryUnaryMultiCallable[_gateway_service_pb2.GetProductRequest, _gateway_service_pb2.GetProductResponse]
     """Returns a product as it was imported. NOT_FOUND when there is none."""
+    UpdateOffers: _grpc.UnaryUnaryMultiCallable[_gateway_service_pb2.UpdateOffersRequest, _gateway_service_pb2.UpdateOffersResponse]
+    """Changes prices and stock. Idempotent; a result per item; OK means that accepted
+    items are on disk. Neither texts nor vectors are touched; filters find the change
+    within seconds.
+    """
+    BatchGetProducts: _grpc.UnaryUnaryMultiCallable[_gateway_service_pb2.BatchGetProductsRequest, _gateway_service_pb2.BatchGetProductsResponse]
+    """Returns products as they were imported, all or none: NOT_FOUND when one of them
+    is not there.
+    """
+    ListProducts: _grpc.UnaryUnaryMultiCallable[_gateway_service_pb2.ListProductsRequest, _gateway_service_pb2.ListProductsResponse]
+    """Lists a catalogue's products by id. Products that are written or deleted
+    meanwhile may or may not be listed; all others are, once.
+    """
+    ListSimilarProducts: _grpc.UnaryUnaryMultiCallable[_gateway_service_pb2.ListSimilarProductsRequest, _gateway_service_pb2.ListSimilarProductsResponse]
+    """Products that are similar to one, by what they say; that one and its variants
+    are left out. NOT_FOUND when the index has no such product; UNAVAILABLE with
+    RetryInfo when no candidates can be had.
+    """
 
 @_typing.type_check_only
 class GatewayServiceAsyncStub(GatewayServiceStub):
@@ -63,6 +81,24 @@ class GatewayServiceAsyncStub(GatewayServiceStub):
     """Deletes products. Idempotent; a result per item."""
     GetProduct: _aio.UnaryUnaryMultiCallable[_gateway_service_pb2.GetProductRequest, _gateway_service_pb2.GetProductResponse]  # type: ignore[assignment]
     """Returns a product as it was imported. NOT_FOUND when there is none."""
+    UpdateOffers: _aio.UnaryUnaryMultiCallable[_gateway_service_pb2.UpdateOffersRequest, _gateway_service_pb2.UpdateOffersResponse]  # type: ignore[assignment]
+    """Changes prices and stock. Idempotent; a result per item; OK means that accepted
+    items are on disk. Neither texts nor vectors are touched; filters find the change
+    within seconds.
+    """
+    BatchGetProducts: _aio.UnaryUnaryMultiCallable[_gateway_service_pb2.BatchGetProductsRequest, _gateway_service_pb2.BatchGetProductsResponse]  # type: ignore[assignment]
+    """Returns products as they were imported, all or none: NOT_FOUND when one of them
+    is not there.
+    """
+    ListProducts: _aio.UnaryUnaryMultiCallable[_gateway_service_pb2.ListProductsRequest, _gateway_service_pb2.ListProductsResponse]  # type: ignore[assignment]
+    """Lists a catalogue's products by id. Products that are written or deleted
+    meanwhile may or may not be listed; all others are, once.
+    """
+    ListSimilarProducts: _aio.UnaryUnaryMultiCallable[_gateway_service_pb2.ListSimilarProductsRequest, _gateway_service_pb2.ListSimilarProductsResponse]  # type: ignore[assignment]
+    """Products that are similar to one, by what they say; that one and its variants
+    are left out. NOT_FOUND when the index has no such product; UNAVAILABLE with
+    RetryInfo when no candidates can be had.
+    """
 
 class GatewayServiceServicer(metaclass=_abc_1.ABCMeta):
     """The public API of Zhiyin: what a shop's own services call."""
@@ -102,5 +138,47 @@ class GatewayServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_gateway_service_pb2.GetProductResponse, _abc.Awaitable[_gateway_service_pb2.GetProductResponse]]:
         """Returns a product as it was imported. NOT_FOUND when there is none."""
+
+    @_abc_1.abstractmethod
+    def UpdateOffers(
+        self,
+        request: _gateway_service_pb2.UpdateOffersRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_gateway_service_pb2.UpdateOffersResponse, _abc.Awaitable[_gateway_service_pb2.UpdateOffersResponse]]:
+        """Changes prices and stock. Idempotent; a result per item; OK means that accepted
+        items are on disk. Neither texts nor vectors are touched; filters find the change
+        within seconds.
+        """
+
+    @_abc_1.abstractmethod
+    def BatchGetProducts(
+        self,
+        request: _gateway_service_pb2.BatchGetProductsRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_gateway_service_pb2.BatchGetProductsResponse, _abc.Awaitable[_gateway_service_pb2.BatchGetProductsResponse]]:
+        """Returns products as they were imported, all or none: NOT_FOUND when one of them
+        is not there.
+        """
+
+    @_abc_1.abstractmethod
+    def ListProducts(
+        self,
+        request: _gateway_service_pb2.ListProductsRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_gateway_service_pb2.ListProductsResponse, _abc.Awaitable[_gateway_service_pb2.ListProductsResponse]]:
+        """Lists a catalogue's products by id. Products that are written or deleted
+        meanwhile may or may not be listed; all others are, once.
+        """
+
+    @_abc_1.abstractmethod
+    def ListSimilarProducts(
+        self,
+        request: _gateway_service_pb2.ListSimilarProductsRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_gateway_service_pb2.ListSimilarProductsResponse, _abc.Awaitable[_gateway_service_pb2.ListSimilarProductsResponse]]:
+        """Products that are similar to one, by what they say; that one and its variants
+        are left out. NOT_FOUND when the index has no such product; UNAVAILABLE with
+        RetryInfo when no candidates can be had.
+        """
 
 def add_GatewayServiceServicer_to_server(servicer: GatewayServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...

@@ -22,45 +22,63 @@ _runtime_version.ValidateProtobufRuntimeVersion(
 _sym_db = _symbol_database.Default()
 
 
+from google.protobuf import field_mask_pb2 as google_dot_protobuf_dot_field__mask__pb2
 from zhiyin.common.v1 import candidate_pb2 as zhiyin_dot_common_dot_v1_dot_candidate__pb2
 from zhiyin.common.v1 import degradation_pb2 as zhiyin_dot_common_dot_v1_dot_degradation__pb2
 from zhiyin.common.v1 import filter_pb2 as zhiyin_dot_common_dot_v1_dot_filter__pb2
 from zhiyin.common.v1 import model_pb2 as zhiyin_dot_common_dot_v1_dot_model__pb2
 from zhiyin.common.v1 import product_pb2 as zhiyin_dot_common_dot_v1_dot_product__pb2
+from zhiyin.common.v1 import result_set_pb2 as zhiyin_dot_common_dot_v1_dot_result__set__pb2
 from zhiyin.common.v1 import write_pb2 as zhiyin_dot_common_dot_v1_dot_write__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n+zhiyin/retrieval/v1/retrieval_service.proto\x12\x13zhiyin.retrieval.v1\x1a zhiyin/common/v1/candidate.proto\x1a\"zhiyin/common/v1/degradation.proto\x1a\x1dzhiyin/common/v1/filter.proto\x1a\x1czhiyin/common/v1/model.proto\x1a\x1ezhiyin/common/v1/product.proto\x1a\x1czhiyin/common/v1/write.proto\"\x86\x01\n\x15UpsertProductsRequest\x12\x0f\n\x07\x63\x61talog\x18\x01 \x01(\t\x12+\n\x08products\x18\x02 \x03(\x0b\x32\x19.zhiyin.common.v1.Product\x12/\n\nwait_until\x18\x03 \x01(\x0e\x32\x1b.zhiyin.common.v1.WaitUntil\"\x84\x01\n\x16UpsertProductsResponse\x12\x35\n\x07results\x18\x01 \x03(\x0b\x32$.zhiyin.common.v1.ProductWriteResult\x12\x33\n\x0c\x64\x65gradations\x18\x02 \x03(\x0b\x32\x1d.zhiyin.common.v1.Degradation\"n\n\x15\x44\x65leteProductsRequest\x12\x0f\n\x07\x63\x61talog\x18\x01 \x01(\t\x12\x13\n\x0bproduct_ids\x18\x02 \x03(\t\x12/\n\nwait_until\x18\x03 \x01(\x0e\x32\x1b.zhiyin.common.v1.WaitUntil\"\x84\x01\n\x16\x44\x65leteProductsResponse\x12\x35\n\x07results\x18\x01 \x03(\x0b\x32$.zhiyin.common.v1.ProductWriteResult\x12\x33\n\x0c\x64\x65gradations\x18\x02 \x03(\x0b\x32\x1d.zhiyin.common.v1.Degradation\"8\n\x11GetProductRequest\x12\x0f\n\x07\x63\x61talog\x18\x01 \x01(\t\x12\x12\n\nproduct_id\x18\x02 \x01(\t\"v\n\x12GetProductResponse\x12*\n\x07product\x18\x01 \x01(\x0b\x32\x19.zhiyin.common.v1.Product\x12\x34\n\x0bindex_state\x18\x02 \x01(\x0e\x32\x1f.zhiyin.retrieval.v1.IndexState\"\x89\x01\n\x17SearchCandidatesRequest\x12\x0f\n\x07\x63\x61talog\x18\x01 \x01(\t\x12\r\n\x05query\x18\x02 \x01(\t\x12/\n\x06\x66ilter\x18\x03 \x01(\x0b\x32\x1f.zhiyin.common.v1.ProductFilter\x12\x0e\n\x06region\x18\x04 \x01(\t\x12\r\n\x05limit\x18\x05 \x01(\x05\"\xc5\x01\n\x18SearchCandidatesResponse\x12\x30\n\x05\x66ound\x18\x01 \x03(\x0b\x32!.zhiyin.retrieval.v1.FoundProduct\x12+\n\x05usage\x18\x02 \x01(\x0b\x32\x1c.zhiyin.common.v1.ModelUsage\x12\x15\n\rindex_version\x18\x03 \x01(\t\x12\x33\n\x0c\x64\x65gradations\x18\x04 \x03(\x0b\x32\x1d.zhiyin.common.v1.Degradation\"q\n\x0c\x46oundProduct\x12.\n\tcandidate\x18\x01 \x01(\x0b\x32\x1b.zhiyin.common.v1.Candidate\x12\x31\n\x07summary\x18\x02 \x01(\x0b\x32 .zhiyin.common.v1.ProductSummary\"K\n\x13GetSummariesRequest\x12\x0f\n\x07\x63\x61talog\x18\x01 \x01(\t\x12\x13\n\x0bproduct_ids\x18\x02 \x03(\t\x12\x0e\n\x06region\x18\x03 \x01(\t\"K\n\x14GetSummariesResponse\x12\x33\n\tsummaries\x18\x01 \x03(\x0b\x32 .zhiyin.common.v1.ProductSummary*z\n\nIndexState\x12\x1b\n\x17INDEX_STATE_UNSPECIFIED\x10\x00\x12\x17\n\x13INDEX_STATE_PENDING\x10\x01\x12\x1a\n\x16INDEX_STATE_WORDS_ONLY\x10\x02\x12\x1a\n\x16INDEX_STATE_SEARCHABLE\x10\x03\x32\x9d\x04\n\x10RetrievalService\x12i\n\x0eUpsertProducts\x12*.zhiyin.retrieval.v1.UpsertProductsRequest\x1a+.zhiyin.retrieval.v1.UpsertProductsResponse\x12i\n\x0e\x44\x65leteProducts\x12*.zhiyin.retrieval.v1.DeleteProductsRequest\x1a+.zhiyin.retrieval.v1.DeleteProductsResponse\x12]\n\nGetProduct\x12&.zhiyin.retrieval.v1.GetProductRequest\x1a\'.zhiyin.retrieval.v1.GetProductResponse\x12o\n\x10SearchCandidates\x12,.zhiyin.retrieval.v1.SearchCandidatesRequest\x1a-.zhiyin.retrieval.v1.SearchCandidatesResponse\x12\x63\n\x0cGetSummaries\x12(.zhiyin.retrieval.v1.GetSummariesRequest\x1a).zhiyin.retrieval.v1.GetSummariesResponseb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n+zhiyin/retrieval/v1/retrieval_service.proto\x12\x13zhiyin.retrieval.v1\x1a google/protobuf/field_mask.proto\x1a zhiyin/common/v1/candidate.proto\x1a\"zhiyin/common/v1/degradation.proto\x1a\x1dzhiyin/common/v1/filter.proto\x1a\x1czhiyin/common/v1/model.proto\x1a\x1ezhiyin/common/v1/product.proto\x1a!zhiyin/common/v1/result_set.proto\x1a\x1czhiyin/common/v1/write.proto\"\xb7\x01\n\x15UpsertProductsRequest\x12\x0f\n\x07\x63\x61talog\x18\x01 \x01(\t\x12+\n\x08products\x18\x02 \x03(\x0b\x32\x19.zhiyin.common.v1.Product\x12/\n\nwait_until\x18\x03 \x01(\x0e\x32\x1b.zhiyin.common.v1.WaitUntil\x12/\n\x0bupdate_mask\x18\x04 \x01(\x0b\x32\x1a.google.protobuf.FieldMask\"\x84\x01\n\x16UpsertProductsResponse\x12\x35\n\x07results\x18\x01 \x03(\x0b\x32$.zhiyin.common.v1.ProductWriteResult\x12\x33\n\x0c\x64\x65gradations\x18\x02 \x03(\x0b\x32\x1d.zhiyin.common.v1.Degradation\"n\n\x15\x44\x65leteProductsRequest\x12\x0f\n\x07\x63\x61talog\x18\x01 \x01(\t\x12\x13\n\x0bproduct_ids\x18\x02 \x03(\t\x12/\n\nwait_until\x18\x03 \x01(\x0e\x32\x1b.zhiyin.common.v1.WaitUntil\"\x84\x01\n\x16\x44\x65leteProductsResponse\x12\x35\n\x07results\x18\x01 \x03(\x0b\x32$.zhiyin.common.v1.ProductWriteResult\x12\x33\n\x0c\x64\x65gradations\x18\x02 \x03(\x0b\x32\x1d.zhiyin.common.v1.Degradation\"8\n\x11GetProductRequest\x12\x0f\n\x07\x63\x61talog\x18\x01 \x01(\t\x12\x12\n\nproduct_id\x18\x02 \x01(\t\"v\n\x12GetProductResponse\x12*\n\x07product\x18\x01 \x01(\x0b\x32\x19.zhiyin.common.v1.Product\x12\x34\n\x0bindex_state\x18\x02 \x01(\x0e\x32\x1f.zhiyin.retrieval.v1.IndexState\"\xc9\x02\n\x17SearchCandidatesRequest\x12\x0f\n\x07\x63\x61talog\x18\x01 \x01(\t\x12\r\n\x05query\x18\x02 \x01(\t\x12/\n\x06\x66ilter\x18\x03 \x01(\x0b\x32\x1f.zhiyin.common.v1.ProductFilter\x12\x0e\n\x06region\x18\x04 \x01(\t\x12\r\n\x05limit\x18\x05 \x01(\x05\x12+\n\x06\x66\x61\x63\x65ts\x18\x06 \x03(\x0b\x32\x1b.zhiyin.common.v1.FacetSpec\x12*\n\x05order\x18\x07 \x01(\x0e\x32\x1b.zhiyin.common.v1.SortOrder\x12\x34\n\nrelaxation\x18\x08 \x01(\x0e\x32 .zhiyin.common.v1.RelaxationMode\x12/\n\x08variants\x18\t \x01(\x0e\x32\x1d.zhiyin.common.v1.VariantMode\"\xf6\x01\n\x18SearchCandidatesResponse\x12\x30\n\x05\x66ound\x18\x01 \x03(\x0b\x32!.zhiyin.retrieval.v1.FoundProduct\x12+\n\x05usage\x18\x02 \x01(\x0b\x32\x1c.zhiyin.common.v1.ModelUsage\x12\x15\n\rindex_version\x18\x03 \x01(\t\x12\x33\n\x0c\x64\x65gradations\x18\x04 \x03(\x0b\x32\x1d.zhiyin.common.v1.Degradation\x12/\n\nresult_set\x18\x05 \x01(\x0b\x32\x1b.zhiyin.common.v1.ResultSet\"\x8e\x01\n\x0c\x46oundProduct\x12.\n\tcandidate\x18\x01 \x01(\x0b\x32\x1b.zhiyin.common.v1.Candidate\x12\x31\n\x07summary\x18\x02 \x01(\x0b\x32 .zhiyin.common.v1.ProductSummary\x12\x1b\n\x13other_variant_count\x18\x03 \x01(\x05\"\xe0\x01\n\x1a\x46indSimilarProductsRequest\x12\x0f\n\x07\x63\x61talog\x18\x01 \x01(\t\x12\x12\n\nproduct_id\x18\x02 \x01(\t\x12/\n\x06\x66ilter\x18\x03 \x01(\x0b\x32\x1f.zhiyin.common.v1.ProductFilter\x12\x0e\n\x06region\x18\x04 \x01(\t\x12\r\n\x05limit\x18\x05 \x01(\x05\x12\x1c\n\x14\x65xcluded_product_ids\x18\x06 \x03(\t\x12/\n\x08variants\x18\x07 \x01(\x0e\x32\x1d.zhiyin.common.v1.VariantMode\"\xcc\x01\n\x1b\x46indSimilarProductsResponse\x12\x30\n\x05\x66ound\x18\x01 \x03(\x0b\x32!.zhiyin.retrieval.v1.FoundProduct\x12\x15\n\rindex_version\x18\x02 \x01(\t\x12\x33\n\x0c\x64\x65gradations\x18\x03 \x03(\x0b\x32\x1d.zhiyin.common.v1.Degradation\x12/\n\nresult_set\x18\x04 \x01(\x0b\x32\x1b.zhiyin.common.v1.ResultSet\"K\n\x13GetSummariesRequest\x12\x0f\n\x07\x63\x61talog\x18\x01 \x01(\t\x12\x13\n\x0bproduct_ids\x18\x02 \x03(\t\x12\x0e\n\x06region\x18\x03 \x01(\t\"K\n\x14GetSummariesResponse\x12\x33\n\tsummaries\x18\x01 \x03(\x0b\x32 .zhiyin.common.v1.ProductSummary\"\xb8\x01\n\x13UpdateOffersRequest\x12\x0f\n\x07\x63\x61talog\x18\x01 \x01(\t\x12.\n\x07updates\x18\x02 \x03(\x0b\x32\x1d.zhiyin.common.v1.OfferUpdate\x12/\n\x0bupdate_mask\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.FieldMask\x12/\n\nwait_until\x18\x04 \x01(\x0e\x32\x1b.zhiyin.common.v1.WaitUntil\"\x80\x01\n\x14UpdateOffersResponse\x12\x33\n\x07results\x18\x01 \x03(\x0b\x32\".zhiyin.common.v1.OfferWriteResult\x12\x33\n\x0c\x64\x65gradations\x18\x02 \x03(\x0b\x32\x1d.zhiyin.common.v1.Degradation\"?\n\x17\x42\x61tchGetProductsRequest\x12\x0f\n\x07\x63\x61talog\x18\x01 \x01(\t\x12\x13\n\x0bproduct_ids\x18\x02 \x03(\t\"G\n\x18\x42\x61tchGetProductsResponse\x12+\n\x08products\x18\x01 \x03(\x0b\x32\x19.zhiyin.common.v1.Product\"\x9c\x01\n\x13ListProductsRequest\x12\x0f\n\x07\x63\x61talog\x18\x01 \x01(\t\x12\x11\n\tpage_size\x18\x02 \x01(\x05\x12\x18\n\x10\x61\x66ter_product_id\x18\x03 \x01(\t\x12\x1a\n\x12primary_product_id\x18\x04 \x01(\t\x12+\n\x04view\x18\x05 \x01(\x0e\x32\x1d.zhiyin.common.v1.ProductView\"Q\n\x14ListProductsResponse\x12+\n\x08products\x18\x01 \x03(\x0b\x32\x19.zhiyin.common.v1.Product\x12\x0c\n\x04more\x18\x02 \x01(\x08*z\n\nIndexState\x12\x1b\n\x17INDEX_STATE_UNSPECIFIED\x10\x00\x12\x17\n\x13INDEX_STATE_PENDING\x10\x01\x12\x1a\n\x16INDEX_STATE_WORDS_ONLY\x10\x02\x12\x1a\n\x16INDEX_STATE_SEARCHABLE\x10\x03\x32\xd2\x07\n\x10RetrievalService\x12i\n\x0eUpsertProducts\x12*.zhiyin.retrieval.v1.UpsertProductsRequest\x1a+.zhiyin.retrieval.v1.UpsertProductsResponse\x12i\n\x0e\x44\x65leteProducts\x12*.zhiyin.retrieval.v1.DeleteProductsRequest\x1a+.zhiyin.retrieval.v1.DeleteProductsResponse\x12]\n\nGetProduct\x12&.zhiyin.retrieval.v1.GetProductRequest\x1a\'.zhiyin.retrieval.v1.GetProductResponse\x12\x63\n\x0cUpdateOffers\x12(.zhiyin.retrieval.v1.UpdateOffersRequest\x1a).zhiyin.retrieval.v1.UpdateOffersResponse\x12o\n\x10\x42\x61tchGetProducts\x12,.zhiyin.retrieval.v1.BatchGetProductsRequest\x1a-.zhiyin.retrieval.v1.BatchGetProductsResponse\x12\x63\n\x0cListProducts\x12(.zhiyin.retrieval.v1.ListProductsRequest\x1a).zhiyin.retrieval.v1.ListProductsResponse\x12o\n\x10SearchCandidates\x12,.zhiyin.retrieval.v1.SearchCandidatesRequest\x1a-.zhiyin.retrieval.v1.SearchCandidatesResponse\x12x\n\x13\x46indSimilarProducts\x12/.zhiyin.retrieval.v1.FindSimilarProductsRequest\x1a\x30.zhiyin.retrieval.v1.FindSimilarProductsResponse\x12\x63\n\x0cGetSummaries\x12(.zhiyin.retrieval.v1.GetSummariesRequest\x1a).zhiyin.retrieval.v1.GetSummariesResponseb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'zhiyin.retrieval.v1.retrieval_service_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
-  _globals['_INDEXSTATE']._serialized_start=1567
-  _globals['_INDEXSTATE']._serialized_end=1689
-  _globals['_UPSERTPRODUCTSREQUEST']._serialized_start=262
-  _globals['_UPSERTPRODUCTSREQUEST']._serialized_end=396
-  _globals['_UPSERTPRODUCTSRESPONSE']._serialized_start=399
-  _globals['_UPSERTPRODUCTSRESPONSE']._serialized_end=531
-  _globals['_DELETEPRODUCTSREQUEST']._serialized_start=533
-  _globals['_DELETEPRODUCTSREQUEST']._serialized_end=643
-  _globals['_DELETEPRODUCTSRESPONSE']._serialized_start=646
-  _globals['_DELETEPRODUCTSRESPONSE']._serialized_end=778
-  _globals['_GETPRODUCTREQUEST']._serialized_start=780
-  _globals['_GETPRODUCTREQUEST']._serialized_end=836
-  _globals['_GETPRODUCTRESPONSE']._serialized_start=838
-  _globals['_GETPRODUCTRESPONSE']._serialized_end=956
-  _globals['_SEARCHCANDIDATESREQUEST']._serialized_start=959
-  _globals['_SEARCHCANDIDATESREQUEST']._serialized_end=1096
-  _globals['_SEARCHCANDIDATESRESPONSE']._serialized_start=1099
-  _globals['_SEARCHCANDIDATESRESPONSE']._serialized_end=1296
-  _globals['_FOUNDPRODUCT']._serialized_start=1298
-  _globals['_FOUNDPRODUCT']._serialized_end=1411
-  _globals['_GETSUMMARIESREQUEST']._serialized_start=1413
-  _globals['_GETSUMMARIESREQUEST']._serialized_end=1488
-  _globals['_GETSUMMARIESRESPONSE']._serialized_start=1490
-  _globals['_GETSUMMARIESRESPONSE']._serialized_end=1565
-  _globals['_RETRIEVALSERVICE']._serialized_start=1692
-  _globals['_RETRIEVALSERVICE']._serialized_end=2233
+  _globals['_INDEXSTATE']._serialized_start=3088
+  _globals['_INDEXSTATE']._serialized_end=3210
+  _globals['_UPSERTPRODUCTSREQUEST']._serialized_start=331
+  _globals['_UPSERTPRODUCTSREQUEST']._serialized_end=514
+  _globals['_UPSERTPRODUCTSRESPONSE']._serialized_start=517
+  _globals['_UPSERTPRODUCTSRESPONSE']._serialized_end=649
+  _globals['_DELETEPRODUCTSREQUEST']._serialized_start=651
+  _globals['_DELETEPRODUCTSREQUEST']._serialized_end=761
+  _globals['_DELETEPRODUCTSRESPONSE']._serialized_start=764
+  _globals['_DELETEPRODUCTSRESPONSE']._serialized_end=896
+  _globals['_GETPRODUCTREQUEST']._serialized_start=898
+  _globals['_GETPRODUCTREQUEST']._serialized_end=954
+  _globals['_GETPRODUCTRESPONSE']._serialized_start=956
+  _globals['_GETPRODUCTRESPONSE']._serialized_end=1074
+  _globals['_SEARCHCANDIDATESREQUEST']._serialized_start=1077
+  _globals['_SEARCHCANDIDATESREQUEST']._serialized_end=1406
+  _globals['_SEARCHCANDIDATESRESPONSE']._serialized_start=1409
+  _globals['_SEARCHCANDIDATESRESPONSE']._serialized_end=1655
+  _globals['_FOUNDPRODUCT']._serialized_start=1658
+  _globals['_FOUNDPRODUCT']._serialized_end=1800
+  _globals['_FINDSIMILARPRODUCTSREQUEST']._serialized_start=1803
+  _globals['_FINDSIMILARPRODUCTSREQUEST']._serialized_end=2027
+  _globals['_FINDSIMILARPRODUCTSRESPONSE']._serialized_start=2030
+  _globals['_FINDSIMILARPRODUCTSRESPONSE']._serialized_end=2234
+  _globals['_GETSUMMARIESREQUEST']._serialized_start=2236
+  _globals['_GETSUMMARIESREQUEST']._serialized_end=2311
+  _globals['_GETSUMMARIESRESPONSE']._serialized_start=2313
+  _globals['_GETSUMMARIESRESPONSE']._serialized_end=2388
+  _globals['_UPDATEOFFERSREQUEST']._serialized_start=2391
+  _globals['_UPDATEOFFERSREQUEST']._serialized_end=2575
+  _globals['_UPDATEOFFERSRESPONSE']._serialized_start=2578
+  _globals['_UPDATEOFFERSRESPONSE']._serialized_end=2706
+  _globals['_BATCHGETPRODUCTSREQUEST']._serialized_start=2708
+  _globals['_BATCHGETPRODUCTSREQUEST']._serialized_end=2771
+  _globals['_BATCHGETPRODUCTSRESPONSE']._serialized_start=2773
+  _globals['_BATCHGETPRODUCTSRESPONSE']._serialized_end=2844
+  _globals['_LISTPRODUCTSREQUEST']._serialized_start=2847
+  _globals['_LISTPRODUCTSREQUEST']._serialized_end=3003
+  _globals['_LISTPRODUCTSRESPONSE']._serialized_start=3005
+  _globals['_LISTPRODUCTSRESPONSE']._serialized_end=3086
+  _globals['_RETRIEVALSERVICE']._serialized_start=3213
+  _globals['_RETRIEVALSERVICE']._serialized_end=4191
 # @@protoc_insertion_point(module_scope)

@@ -5,6 +5,7 @@ isort:skip_file
 
 from collections import abc as _abc
 from google.protobuf import descriptor as _descriptor
+from google.protobuf import field_mask_pb2 as _field_mask_pb2
 from google.protobuf import message as _message
 from google.protobuf.internal import containers as _containers
 from google.protobuf.internal import enum_type_wrapper as _enum_type_wrapper
@@ -13,6 +14,7 @@ from zhiyin.common.v1 import degradation_pb2 as _degradation_pb2
 from zhiyin.common.v1 import filter_pb2 as _filter_pb2
 from zhiyin.common.v1 import model_pb2 as _model_pb2
 from zhiyin.common.v1 import product_pb2 as _product_pb2
+from zhiyin.common.v1 import result_set_pb2 as _result_set_pb2
 from zhiyin.common.v1 import write_pb2 as _write_pb2
 import builtins as _builtins
 import sys
@@ -62,6 +64,7 @@ class UpsertProductsRequest(_message.Message):
     CATALOG_FIELD_NUMBER: _builtins.int
     PRODUCTS_FIELD_NUMBER: _builtins.int
     WAIT_UNTIL_FIELD_NUMBER: _builtins.int
+    UPDATE_MASK_FIELD_NUMBER: _builtins.int
     catalog: _builtins.str
     """Optional. 1 to 64 characters of `a-z 0-9 - _`; empty = `default`."""
     wait_until: _write_pb2.WaitUntil.ValueType
@@ -70,16 +73,24 @@ class UpsertProductsRequest(_message.Message):
     def products(self) -> _containers.RepeatedCompositeFieldContainer[_product_pb2.Product]:
         """Required. 1 to 500 products (setting), each id at most once."""
 
+    @_builtins.property
+    def update_mask(self) -> _field_mask_pb2.FieldMask:
+        """Optional. Fields that are written: names of Product's fields, or
+        `attributes.NAME`; the others stay as they are stored, and a product that does
+        not exist is NOT_FOUND. Empty = the whole product.
+        """
+
     def __init__(
         self,
         *,
         catalog: _builtins.str = ...,
         products: _abc.Iterable[_product_pb2.Product] | None = ...,
         wait_until: _write_pb2.WaitUntil.ValueType = ...,
+        update_mask: _field_mask_pb2.FieldMask | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["update_mask", b"update_mask"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["catalog", b"catalog", "products", b"products", "wait_until", b"wait_until"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["catalog", b"catalog", "products", b"products", "update_mask", b"update_mask", "wait_until", b"wait_until"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -242,6 +253,10 @@ class SearchCandidatesRequest(_message.Message):
     FILTER_FIELD_NUMBER: _builtins.int
     REGION_FIELD_NUMBER: _builtins.int
     LIMIT_FIELD_NUMBER: _builtins.int
+    FACETS_FIELD_NUMBER: _builtins.int
+    ORDER_FIELD_NUMBER: _builtins.int
+    RELAXATION_FIELD_NUMBER: _builtins.int
+    VARIANTS_FIELD_NUMBER: _builtins.int
     catalog: _builtins.str
     """Optional. As in UpsertProductsRequest."""
     query: _builtins.str
@@ -252,9 +267,19 @@ class SearchCandidatesRequest(_message.Message):
     """Optional. Candidates at most; 0 = 200, above 500 (setting) = 500, negative is
     INVALID_ARGUMENT.
     """
+    order: _result_set_pb2.SortOrder.ValueType
+    """Optional. Order of the candidates. RELEVANCE = retrieval's own, for the ranker."""
+    relaxation: _result_set_pb2.RelaxationMode.ValueType
+    """Optional. What to do where the filter leaves nothing."""
+    variants: _result_set_pb2.VariantMode.ValueType
+    """Optional. How variants are given."""
     @_builtins.property
     def filter(self) -> _filter_pb2.ProductFilter:
         """Optional. Which products may be found."""
+
+    @_builtins.property
+    def facets(self) -> _containers.RepeatedCompositeFieldContainer[_result_set_pb2.FacetSpec]:
+        """Optional. Facets to count; up to 50 (setting)."""
 
     def __init__(
         self,
@@ -264,10 +289,14 @@ class SearchCandidatesRequest(_message.Message):
         filter: _filter_pb2.ProductFilter | None = ...,
         region: _builtins.str = ...,
         limit: _builtins.int = ...,
+        facets: _abc.Iterable[_result_set_pb2.FacetSpec] | None = ...,
+        order: _result_set_pb2.SortOrder.ValueType = ...,
+        relaxation: _result_set_pb2.RelaxationMode.ValueType = ...,
+        variants: _result_set_pb2.VariantMode.ValueType = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["filter", b"filter"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["catalog", b"catalog", "filter", b"filter", "limit", b"limit", "query", b"query", "region", b"region"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["catalog", b"catalog", "facets", b"facets", "filter", b"filter", "limit", b"limit", "order", b"order", "query", b"query", "region", b"region", "relaxation", b"relaxation", "variants", b"variants"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -283,11 +312,12 @@ class SearchCandidatesResponse(_message.Message):
     USAGE_FIELD_NUMBER: _builtins.int
     INDEX_VERSION_FIELD_NUMBER: _builtins.int
     DEGRADATIONS_FIELD_NUMBER: _builtins.int
+    RESULT_SET_FIELD_NUMBER: _builtins.int
     index_version: _builtins.str
     """Index version that answered."""
     @_builtins.property
     def found(self) -> _containers.RepeatedCompositeFieldContainer[Global___FoundProduct]:
-        """Candidates in retrieval's own order, ties by product id."""
+        """Candidates in the order asked for, ties by product id."""
 
     @_builtins.property
     def usage(self) -> _model_pb2.ModelUsage:
@@ -297,6 +327,10 @@ class SearchCandidatesResponse(_message.Message):
     def degradations(self) -> _containers.RepeatedCompositeFieldContainer[_degradation_pb2.Degradation]:
         """What the reply had to do without."""
 
+    @_builtins.property
+    def result_set(self) -> _result_set_pb2.ResultSet:
+        """The result set that the candidates are the first of."""
+
     def __init__(
         self,
         *,
@@ -304,10 +338,11 @@ class SearchCandidatesResponse(_message.Message):
         usage: _model_pb2.ModelUsage | None = ...,
         index_version: _builtins.str = ...,
         degradations: _abc.Iterable[_degradation_pb2.Degradation] | None = ...,
+        result_set: _result_set_pb2.ResultSet | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["usage", b"usage"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["result_set", b"result_set", "usage", b"usage"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["degradations", b"degradations", "found", b"found", "index_version", b"index_version", "usage", b"usage"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["degradations", b"degradations", "found", b"found", "index_version", b"index_version", "result_set", b"result_set", "usage", b"usage"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -321,6 +356,9 @@ class FoundProduct(_message.Message):
 
     CANDIDATE_FIELD_NUMBER: _builtins.int
     SUMMARY_FIELD_NUMBER: _builtins.int
+    OTHER_VARIANT_COUNT_FIELD_NUMBER: _builtins.int
+    other_variant_count: _builtins.int
+    """Further variants of the product in the result set."""
     @_builtins.property
     def candidate(self) -> _candidate_pb2.Candidate:
         """For the ranker."""
@@ -334,14 +372,107 @@ class FoundProduct(_message.Message):
         *,
         candidate: _candidate_pb2.Candidate | None = ...,
         summary: _product_pb2.ProductSummary | None = ...,
+        other_variant_count: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["candidate", b"candidate", "summary", b"summary"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["candidate", b"candidate", "summary", b"summary"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["candidate", b"candidate", "other_variant_count", b"other_variant_count", "summary", b"summary"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___FoundProduct: _TypeAlias = FoundProduct  # noqa: Y015
+
+@_typing.final
+class FindSimilarProductsRequest(_message.Message):
+    """Request of FindSimilarProducts."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    CATALOG_FIELD_NUMBER: _builtins.int
+    PRODUCT_ID_FIELD_NUMBER: _builtins.int
+    FILTER_FIELD_NUMBER: _builtins.int
+    REGION_FIELD_NUMBER: _builtins.int
+    LIMIT_FIELD_NUMBER: _builtins.int
+    EXCLUDED_PRODUCT_IDS_FIELD_NUMBER: _builtins.int
+    VARIANTS_FIELD_NUMBER: _builtins.int
+    catalog: _builtins.str
+    """Optional. As in UpsertProductsRequest."""
+    product_id: _builtins.str
+    """Required. Id of the product."""
+    region: _builtins.str
+    """Optional. Region of offers; up to 64 characters."""
+    limit: _builtins.int
+    """Optional. Candidates at most; as in SearchCandidatesRequest."""
+    variants: _result_set_pb2.VariantMode.ValueType
+    """Optional. How variants are given."""
+    @_builtins.property
+    def filter(self) -> _filter_pb2.ProductFilter:
+        """Optional. Which products may be found."""
+
+    @_builtins.property
+    def excluded_product_ids(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """Optional. Products that must not be found, nor their variants; up to 500
+        (setting).
+        """
+
+    def __init__(
+        self,
+        *,
+        catalog: _builtins.str = ...,
+        product_id: _builtins.str = ...,
+        filter: _filter_pb2.ProductFilter | None = ...,
+        region: _builtins.str = ...,
+        limit: _builtins.int = ...,
+        excluded_product_ids: _abc.Iterable[_builtins.str] | None = ...,
+        variants: _result_set_pb2.VariantMode.ValueType = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["filter", b"filter"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["catalog", b"catalog", "excluded_product_ids", b"excluded_product_ids", "filter", b"filter", "limit", b"limit", "product_id", b"product_id", "region", b"region", "variants", b"variants"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___FindSimilarProductsRequest: _TypeAlias = FindSimilarProductsRequest  # noqa: Y015
+
+@_typing.final
+class FindSimilarProductsResponse(_message.Message):
+    """Reply of FindSimilarProducts."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    FOUND_FIELD_NUMBER: _builtins.int
+    INDEX_VERSION_FIELD_NUMBER: _builtins.int
+    DEGRADATIONS_FIELD_NUMBER: _builtins.int
+    RESULT_SET_FIELD_NUMBER: _builtins.int
+    index_version: _builtins.str
+    """Index version that answered."""
+    @_builtins.property
+    def found(self) -> _containers.RepeatedCompositeFieldContainer[Global___FoundProduct]:
+        """Candidates in retrieval's own order, ties by product id."""
+
+    @_builtins.property
+    def degradations(self) -> _containers.RepeatedCompositeFieldContainer[_degradation_pb2.Degradation]:
+        """What the reply had to do without."""
+
+    @_builtins.property
+    def result_set(self) -> _result_set_pb2.ResultSet:
+        """The result set that the candidates are the first of."""
+
+    def __init__(
+        self,
+        *,
+        found: _abc.Iterable[Global___FoundProduct] | None = ...,
+        index_version: _builtins.str = ...,
+        degradations: _abc.Iterable[_degradation_pb2.Degradation] | None = ...,
+        result_set: _result_set_pb2.ResultSet | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["result_set", b"result_set"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["degradations", b"degradations", "found", b"found", "index_version", b"index_version", "result_set", b"result_set"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___FindSimilarProductsResponse: _TypeAlias = FindSimilarProductsResponse  # noqa: Y015
 
 @_typing.final
 class GetSummariesRequest(_message.Message):
@@ -398,3 +529,195 @@ class GetSummariesResponse(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___GetSummariesResponse: _TypeAlias = GetSummariesResponse  # noqa: Y015
+
+@_typing.final
+class UpdateOffersRequest(_message.Message):
+    """Request of UpdateOffers."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    CATALOG_FIELD_NUMBER: _builtins.int
+    UPDATES_FIELD_NUMBER: _builtins.int
+    UPDATE_MASK_FIELD_NUMBER: _builtins.int
+    WAIT_UNTIL_FIELD_NUMBER: _builtins.int
+    catalog: _builtins.str
+    """Optional. As in UpsertProductsRequest."""
+    wait_until: _write_pb2.WaitUntil.ValueType
+    """Optional. Until when to wait."""
+    @_builtins.property
+    def updates(self) -> _containers.RepeatedCompositeFieldContainer[_write_pb2.OfferUpdate]:
+        """Required. 1 to 5,000 updates (setting), each product and region at most once."""
+
+    @_builtins.property
+    def update_mask(self) -> _field_mask_pb2.FieldMask:
+        """Optional. Fields of the offers that are written: `price`, `original_price`,
+        `availability`, `quantity`; the others stay as they are stored. Empty = all.
+        """
+
+    def __init__(
+        self,
+        *,
+        catalog: _builtins.str = ...,
+        updates: _abc.Iterable[_write_pb2.OfferUpdate] | None = ...,
+        update_mask: _field_mask_pb2.FieldMask | None = ...,
+        wait_until: _write_pb2.WaitUntil.ValueType = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["update_mask", b"update_mask"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["catalog", b"catalog", "update_mask", b"update_mask", "updates", b"updates", "wait_until", b"wait_until"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___UpdateOffersRequest: _TypeAlias = UpdateOffersRequest  # noqa: Y015
+
+@_typing.final
+class UpdateOffersResponse(_message.Message):
+    """Reply of UpdateOffers."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    RESULTS_FIELD_NUMBER: _builtins.int
+    DEGRADATIONS_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def results(self) -> _containers.RepeatedCompositeFieldContainer[_write_pb2.OfferWriteResult]:
+        """One entry per update, in the order of the request."""
+
+    @_builtins.property
+    def degradations(self) -> _containers.RepeatedCompositeFieldContainer[_degradation_pb2.Degradation]:
+        """NOT_YET_SEARCHABLE where the wait was too short."""
+
+    def __init__(
+        self,
+        *,
+        results: _abc.Iterable[_write_pb2.OfferWriteResult] | None = ...,
+        degradations: _abc.Iterable[_degradation_pb2.Degradation] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["degradations", b"degradations", "results", b"results"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___UpdateOffersResponse: _TypeAlias = UpdateOffersResponse  # noqa: Y015
+
+@_typing.final
+class BatchGetProductsRequest(_message.Message):
+    """Request of BatchGetProducts."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    CATALOG_FIELD_NUMBER: _builtins.int
+    PRODUCT_IDS_FIELD_NUMBER: _builtins.int
+    catalog: _builtins.str
+    """Optional. As in UpsertProductsRequest."""
+    @_builtins.property
+    def product_ids(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """Required. 1 to 500 ids (setting), each at most once."""
+
+    def __init__(
+        self,
+        *,
+        catalog: _builtins.str = ...,
+        product_ids: _abc.Iterable[_builtins.str] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["catalog", b"catalog", "product_ids", b"product_ids"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___BatchGetProductsRequest: _TypeAlias = BatchGetProductsRequest  # noqa: Y015
+
+@_typing.final
+class BatchGetProductsResponse(_message.Message):
+    """Reply of BatchGetProducts."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    PRODUCTS_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def products(self) -> _containers.RepeatedCompositeFieldContainer[_product_pb2.Product]:
+        """In the order of the request."""
+
+    def __init__(
+        self,
+        *,
+        products: _abc.Iterable[_product_pb2.Product] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["products", b"products"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___BatchGetProductsResponse: _TypeAlias = BatchGetProductsResponse  # noqa: Y015
+
+@_typing.final
+class ListProductsRequest(_message.Message):
+    """Request of ListProducts."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    CATALOG_FIELD_NUMBER: _builtins.int
+    PAGE_SIZE_FIELD_NUMBER: _builtins.int
+    AFTER_PRODUCT_ID_FIELD_NUMBER: _builtins.int
+    PRIMARY_PRODUCT_ID_FIELD_NUMBER: _builtins.int
+    VIEW_FIELD_NUMBER: _builtins.int
+    catalog: _builtins.str
+    """Optional. As in UpsertProductsRequest."""
+    page_size: _builtins.int
+    """Optional. Products on one page; 0 = 100, above 500 (setting) = 500, negative is
+    INVALID_ARGUMENT.
+    """
+    after_product_id: _builtins.str
+    """Optional. Products whose ids come after this one, by bytes; empty = from the
+    first.
+    """
+    primary_product_id: _builtins.str
+    """Optional. Only variants of this primary product, itself included."""
+    view: _product_pb2.ProductView.ValueType
+    """Optional. How much of each product."""
+    def __init__(
+        self,
+        *,
+        catalog: _builtins.str = ...,
+        page_size: _builtins.int = ...,
+        after_product_id: _builtins.str = ...,
+        primary_product_id: _builtins.str = ...,
+        view: _product_pb2.ProductView.ValueType = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["after_product_id", b"after_product_id", "catalog", b"catalog", "page_size", b"page_size", "primary_product_id", b"primary_product_id", "view", b"view"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ListProductsRequest: _TypeAlias = ListProductsRequest  # noqa: Y015
+
+@_typing.final
+class ListProductsResponse(_message.Message):
+    """Reply of ListProducts."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    PRODUCTS_FIELD_NUMBER: _builtins.int
+    MORE_FIELD_NUMBER: _builtins.int
+    more: _builtins.bool
+    """Whether there are products behind the last one."""
+    @_builtins.property
+    def products(self) -> _containers.RepeatedCompositeFieldContainer[_product_pb2.Product]:
+        """By id, compared as bytes."""
+
+    def __init__(
+        self,
+        *,
+        products: _abc.Iterable[_product_pb2.Product] | None = ...,
+        more: _builtins.bool = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["more", b"more", "products", b"products"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ListProductsResponse: _TypeAlias = ListProductsResponse  # noqa: Y015

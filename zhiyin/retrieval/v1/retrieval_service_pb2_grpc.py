@@ -50,10 +50,30 @@ class RetrievalServiceStub:
                 request_serializer=zhiyin_dot_retrieval_dot_v1_dot_retrieval__service__pb2.GetProductRequest.SerializeToString,
                 response_deserializer=zhiyin_dot_retrieval_dot_v1_dot_retrieval__service__pb2.GetProductResponse.FromString,
                 _registered_method=True)
+        self.UpdateOffers = channel.unary_unary(
+                '/zhiyin.retrieval.v1.RetrievalService/UpdateOffers',
+                request_serializer=zhiyin_dot_retrieval_dot_v1_dot_retrieval__service__pb2.UpdateOffersRequest.SerializeToString,
+                response_deserializer=zhiyin_dot_retrieval_dot_v1_dot_retrieval__service__pb2.UpdateOffersResponse.FromString,
+                _registered_method=True)
+        self.BatchGetProducts = channel.unary_unary(
+                '/zhiyin.retrieval.v1.RetrievalService/BatchGetProducts',
+                request_serializer=zhiyin_dot_retrieval_dot_v1_dot_retrieval__service__pb2.BatchGetProductsRequest.SerializeToString,
+                response_deserializer=zhiyin_dot_retrieval_dot_v1_dot_retrieval__service__pb2.BatchGetProductsResponse.FromString,
+                _registered_method=True)
+        self.ListProducts = channel.unary_unary(
+                '/zhiyin.retrieval.v1.RetrievalService/ListProducts',
+                request_serializer=zhiyin_dot_retrieval_dot_v1_dot_retrieval__service__pb2.ListProductsRequest.SerializeToString,
+                response_deserializer=zhiyin_dot_retrieval_dot_v1_dot_retrieval__service__pb2.ListProductsResponse.FromString,
+                _registered_method=True)
         self.SearchCandidates = channel.unary_unary(
                 '/zhiyin.retrieval.v1.RetrievalService/SearchCandidates',
                 request_serializer=zhiyin_dot_retrieval_dot_v1_dot_retrieval__service__pb2.SearchCandidatesRequest.SerializeToString,
                 response_deserializer=zhiyin_dot_retrieval_dot_v1_dot_retrieval__service__pb2.SearchCandidatesResponse.FromString,
+                _registered_method=True)
+        self.FindSimilarProducts = channel.unary_unary(
+                '/zhiyin.retrieval.v1.RetrievalService/FindSimilarProducts',
+                request_serializer=zhiyin_dot_retrieval_dot_v1_dot_retrieval__service__pb2.FindSimilarProductsRequest.SerializeToString,
+                response_deserializer=zhiyin_dot_retrieval_dot_v1_dot_retrieval__service__pb2.FindSimilarProductsResponse.FromString,
                 _registered_method=True)
         self.GetSummaries = channel.unary_unary(
                 '/zhiyin.retrieval.v1.RetrievalService/GetSummaries',
@@ -88,9 +108,42 @@ class RetrievalServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def UpdateOffers(self, request, context):
+        """Changes prices and stock. Idempotent; a result per item; OK means that accepted
+        items are on disk. Neither texts nor vectors are touched; filters find the change
+        within seconds.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def BatchGetProducts(self, request, context):
+        """Returns products as they were imported, all or none: NOT_FOUND when one of them
+        is not there.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ListProducts(self, request, context):
+        """Lists a catalogue's products by id.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def SearchCandidates(self, request, context):
         """Finds candidates for a text, with every leg's score. UNAVAILABLE with
         RetryInfo when the index cannot be reached.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def FindSimilarProducts(self, request, context):
+        """Finds candidates that are similar to a product, by its stored vector and words;
+        the product itself and its variants are left out. NOT_FOUND when the index has
+        no such product. Needs no encoder.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -121,10 +174,30 @@ def add_RetrievalServiceServicer_to_server(servicer, server):
                     request_deserializer=zhiyin_dot_retrieval_dot_v1_dot_retrieval__service__pb2.GetProductRequest.FromString,
                     response_serializer=zhiyin_dot_retrieval_dot_v1_dot_retrieval__service__pb2.GetProductResponse.SerializeToString,
             ),
+            'UpdateOffers': grpc.unary_unary_rpc_method_handler(
+                    servicer.UpdateOffers,
+                    request_deserializer=zhiyin_dot_retrieval_dot_v1_dot_retrieval__service__pb2.UpdateOffersRequest.FromString,
+                    response_serializer=zhiyin_dot_retrieval_dot_v1_dot_retrieval__service__pb2.UpdateOffersResponse.SerializeToString,
+            ),
+            'BatchGetProducts': grpc.unary_unary_rpc_method_handler(
+                    servicer.BatchGetProducts,
+                    request_deserializer=zhiyin_dot_retrieval_dot_v1_dot_retrieval__service__pb2.BatchGetProductsRequest.FromString,
+                    response_serializer=zhiyin_dot_retrieval_dot_v1_dot_retrieval__service__pb2.BatchGetProductsResponse.SerializeToString,
+            ),
+            'ListProducts': grpc.unary_unary_rpc_method_handler(
+                    servicer.ListProducts,
+                    request_deserializer=zhiyin_dot_retrieval_dot_v1_dot_retrieval__service__pb2.ListProductsRequest.FromString,
+                    response_serializer=zhiyin_dot_retrieval_dot_v1_dot_retrieval__service__pb2.ListProductsResponse.SerializeToString,
+            ),
             'SearchCandidates': grpc.unary_unary_rpc_method_handler(
                     servicer.SearchCandidates,
                     request_deserializer=zhiyin_dot_retrieval_dot_v1_dot_retrieval__service__pb2.SearchCandidatesRequest.FromString,
                     response_serializer=zhiyin_dot_retrieval_dot_v1_dot_retrieval__service__pb2.SearchCandidatesResponse.SerializeToString,
+            ),
+            'FindSimilarProducts': grpc.unary_unary_rpc_method_handler(
+                    servicer.FindSimilarProducts,
+                    request_deserializer=zhiyin_dot_retrieval_dot_v1_dot_retrieval__service__pb2.FindSimilarProductsRequest.FromString,
+                    response_serializer=zhiyin_dot_retrieval_dot_v1_dot_retrieval__service__pb2.FindSimilarProductsResponse.SerializeToString,
             ),
             'GetSummaries': grpc.unary_unary_rpc_method_handler(
                     servicer.GetSummaries,
@@ -225,6 +298,87 @@ class RetrievalService:
             _registered_method=True)
 
     @staticmethod
+    def UpdateOffers(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/zhiyin.retrieval.v1.RetrievalService/UpdateOffers',
+            zhiyin_dot_retrieval_dot_v1_dot_retrieval__service__pb2.UpdateOffersRequest.SerializeToString,
+            zhiyin_dot_retrieval_dot_v1_dot_retrieval__service__pb2.UpdateOffersResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def BatchGetProducts(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/zhiyin.retrieval.v1.RetrievalService/BatchGetProducts',
+            zhiyin_dot_retrieval_dot_v1_dot_retrieval__service__pb2.BatchGetProductsRequest.SerializeToString,
+            zhiyin_dot_retrieval_dot_v1_dot_retrieval__service__pb2.BatchGetProductsResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ListProducts(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/zhiyin.retrieval.v1.RetrievalService/ListProducts',
+            zhiyin_dot_retrieval_dot_v1_dot_retrieval__service__pb2.ListProductsRequest.SerializeToString,
+            zhiyin_dot_retrieval_dot_v1_dot_retrieval__service__pb2.ListProductsResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
     def SearchCandidates(request,
             target,
             options=(),
@@ -241,6 +395,33 @@ class RetrievalService:
             '/zhiyin.retrieval.v1.RetrievalService/SearchCandidates',
             zhiyin_dot_retrieval_dot_v1_dot_retrieval__service__pb2.SearchCandidatesRequest.SerializeToString,
             zhiyin_dot_retrieval_dot_v1_dot_retrieval__service__pb2.SearchCandidatesResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def FindSimilarProducts(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/zhiyin.retrieval.v1.RetrievalService/FindSimilarProducts',
+            zhiyin_dot_retrieval_dot_v1_dot_retrieval__service__pb2.FindSimilarProductsRequest.SerializeToString,
+            zhiyin_dot_retrieval_dot_v1_dot_retrieval__service__pb2.FindSimilarProductsResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -41,9 +41,25 @@ class RetrievalServiceStub:
     """Deletes products. Idempotent; a result per item."""
     GetProduct: _grpc.UnaryUnaryMultiCallable[_retrieval_service_pb2.GetProductRequest, _retrieval_service_pb2.GetProductResponse]
     """Returns a product as it was imported. NOT_FOUND when there is none."""
+    UpdateOffers: _grpc.UnaryUnaryMultiCallable[_retrieval_service_pb2.UpdateOffersRequest, _retrieval_service_pb2.UpdateOffersResponse]
+    """Changes prices and stock. Idempotent; a result per item; OK means that accepted
+    items are on disk. Neither texts nor vectors are touched; filters find the change
+    within seconds.
+    """
+    BatchGetProducts: _grpc.UnaryUnaryMultiCallable[_retrieval_service_pb2.BatchGetProductsRequest, _retrieval_service_pb2.BatchGetProductsResponse]
+    """Returns products as they were imported, all or none: NOT_FOUND when one of them
+    is not there.
+    """
+    ListProducts: _grpc.UnaryUnaryMultiCallable[_retrieval_service_pb2.ListProductsRequest, _retrieval_service_pb2.ListProductsResponse]
+    """Lists a catalogue's products by id."""
     SearchCandidates: _grpc.UnaryUnaryMultiCallable[_retrieval_service_pb2.SearchCandidatesRequest, _retrieval_service_pb2.SearchCandidatesResponse]
     """Finds candidates for a text, with every leg's score. UNAVAILABLE with
     RetryInfo when the index cannot be reached.
+    """
+    FindSimilarProducts: _grpc.UnaryUnaryMultiCallable[_retrieval_service_pb2.FindSimilarProductsRequest, _retrieval_service_pb2.FindSimilarProductsResponse]
+    """Finds candidates that are similar to a product, by its stored vector and words;
+    the product itself and its variants are left out. NOT_FOUND when the index has
+    no such product. Needs no encoder.
     """
     GetSummaries: _grpc.UnaryUnaryMultiCallable[_retrieval_service_pb2.GetSummariesRequest, _retrieval_service_pb2.GetSummariesResponse]
     """Returns what results show of products found before, from the index."""
@@ -61,9 +77,25 @@ class RetrievalServiceAsyncStub(RetrievalServiceStub):
     """Deletes products. Idempotent; a result per item."""
     GetProduct: _aio.UnaryUnaryMultiCallable[_retrieval_service_pb2.GetProductRequest, _retrieval_service_pb2.GetProductResponse]  # type: ignore[assignment]
     """Returns a product as it was imported. NOT_FOUND when there is none."""
+    UpdateOffers: _aio.UnaryUnaryMultiCallable[_retrieval_service_pb2.UpdateOffersRequest, _retrieval_service_pb2.UpdateOffersResponse]  # type: ignore[assignment]
+    """Changes prices and stock. Idempotent; a result per item; OK means that accepted
+    items are on disk. Neither texts nor vectors are touched; filters find the change
+    within seconds.
+    """
+    BatchGetProducts: _aio.UnaryUnaryMultiCallable[_retrieval_service_pb2.BatchGetProductsRequest, _retrieval_service_pb2.BatchGetProductsResponse]  # type: ignore[assignment]
+    """Returns products as they were imported, all or none: NOT_FOUND when one of them
+    is not there.
+    """
+    ListProducts: _aio.UnaryUnaryMultiCallable[_retrieval_service_pb2.ListProductsRequest, _retrieval_service_pb2.ListProductsResponse]  # type: ignore[assignment]
+    """Lists a catalogue's products by id."""
     SearchCandidates: _aio.UnaryUnaryMultiCallable[_retrieval_service_pb2.SearchCandidatesRequest, _retrieval_service_pb2.SearchCandidatesResponse]  # type: ignore[assignment]
     """Finds candidates for a text, with every leg's score. UNAVAILABLE with
     RetryInfo when the index cannot be reached.
+    """
+    FindSimilarProducts: _aio.UnaryUnaryMultiCallable[_retrieval_service_pb2.FindSimilarProductsRequest, _retrieval_service_pb2.FindSimilarProductsResponse]  # type: ignore[assignment]
+    """Finds candidates that are similar to a product, by its stored vector and words;
+    the product itself and its variants are left out. NOT_FOUND when the index has
+    no such product. Needs no encoder.
     """
     GetSummaries: _aio.UnaryUnaryMultiCallable[_retrieval_service_pb2.GetSummariesRequest, _retrieval_service_pb2.GetSummariesResponse]  # type: ignore[assignment]
     """Returns what results show of products found before, from the index."""
@@ -98,6 +130,35 @@ class RetrievalServiceServicer(metaclass=_abc_1.ABCMeta):
         """Returns a product as it was imported. NOT_FOUND when there is none."""
 
     @_abc_1.abstractmethod
+    def UpdateOffers(
+        self,
+        request: _retrieval_service_pb2.UpdateOffersRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_retrieval_service_pb2.UpdateOffersResponse, _abc.Awaitable[_retrieval_service_pb2.UpdateOffersResponse]]:
+        """Changes prices and stock. Idempotent; a result per item; OK means that accepted
+        items are on disk. Neither texts nor vectors are touched; filters find the change
+        within seconds.
+        """
+
+    @_abc_1.abstractmethod
+    def BatchGetProducts(
+        self,
+        request: _retrieval_service_pb2.BatchGetProductsRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_retrieval_service_pb2.BatchGetProductsResponse, _abc.Awaitable[_retrieval_service_pb2.BatchGetProductsResponse]]:
+        """Returns products as they were imported, all or none: NOT_FOUND when one of them
+        is not there.
+        """
+
+    @_abc_1.abstractmethod
+    def ListProducts(
+        self,
+        request: _retrieval_service_pb2.ListProductsRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_retrieval_service_pb2.ListProductsResponse, _abc.Awaitable[_retrieval_service_pb2.ListProductsResponse]]:
+        """Lists a catalogue's products by id."""
+
+    @_abc_1.abstractmethod
     def SearchCandidates(
         self,
         request: _retrieval_service_pb2.SearchCandidatesRequest,
@@ -105,6 +166,17 @@ class RetrievalServiceServicer(metaclass=_abc_1.ABCMeta):
     ) -> _typing.Union[_retrieval_service_pb2.SearchCandidatesResponse, _abc.Awaitable[_retrieval_service_pb2.SearchCandidatesResponse]]:
         """Finds candidates for a text, with every leg's score. UNAVAILABLE with
         RetryInfo when the index cannot be reached.
+        """
+
+    @_abc_1.abstractmethod
+    def FindSimilarProducts(
+        self,
+        request: _retrieval_service_pb2.FindSimilarProductsRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_retrieval_service_pb2.FindSimilarProductsResponse, _abc.Awaitable[_retrieval_service_pb2.FindSimilarProductsResponse]]:
+        """Finds candidates that are similar to a product, by its stored vector and words;
+        the product itself and its variants are left out. NOT_FOUND when the index has
+        no such product. Needs no encoder.
         """
 
     @_abc_1.abstractmethod

@@ -1,0 +1,1 @@
+"""Files of products that shops have: one module per format, and what formats share."""

@@ -1,0 +1,240 @@
+"""Index versions of three models on real processes: one is built while retrieval is killed, and all are switched to."""
+
+import asyncio
+import os
+import random
+from contextlib import asynccontextmanager
+from itertools import combinations
+from types import SimpleNamespace
+
+import grpc
+import numpy as np
+import pytest
+
+from local.config import StackSettings
+from tests.faults import models
+from tests.faults.load import OPTIONS, until
+from tests.stacks import PATIENT, PORTS
+from zhiyin.common.v1 import index_version_pb2 as versions
+from zhiyin.common.v1 import product_pb2, vector_pb2
+from zhiyin.encoder.v1 import encoder_service_pb2 as encoder_pb
+from zhiyin.encoder.v1.encoder_service_pb2_grpc import EncoderServiceStub
+from zhiyin.retrieval.v1 import index_admin_service_pb2 as admin_pb
+from zhiyin.retrieval.v1 import retrieval_service_pb2 as pb
+from zhiyin.retrieval.v1.index_admin_service_pb2_grpc import IndexAdminServiceStub
+from zhiyin.retrieval.v1.retrieval_service_pb2_grpc import RetrievalServiceStub
+
+CATALOG = "versions"
+PRODUCTS = 400
+KILLS = 4
+QUICK = {
+    "ZHIYIN_INDEX_LEASE_SECONDS": "1.5",
+    "ZHIYIN_INDEX_BUILD_PORTION": "40",
+    "ZHIYIN_INDEX_BATCH": "16",
+    "ZHIYIN_INDEX_VERSION_SECONDS": "1",
+    "ZHIYIN_ENCODE_QUERY_SECONDS": "4",
+}
+THINGS = ("milk", "lamp", "chair", "kettle", "tent", "rope", "drill", "pillow", "bicycle", "notebook")
+KNOWN, QUERY = (11, 21, 71, 111), "a lamp for reading"
+"""Products that never change, and what is looked for."""
+SECONDS = 20.0
+
+
+def title(n):
+    return f"{THINGS[n % 10]} for {THINGS[n // 10 % 10]} number {n}"
+
+
+@pytest.fixture(scope="module")
+def stack_and_targets(session_directory):
+    directory = session_directory / "index-versions"
+    directory.mkdir()
+    directory.chmod(0o755)
+    environment = {key: value for key, value in os.environ.items() if not key.startswith(("ZHIYIN_", "OTEL_"))}
+    environment |= PATIENT | QUICK | models.THREADS
+    settings = StackSettings(data_dir=directory / "stack", **{f"{name}_port": 0 for name in PORTS})
+    chosen = [models.minilm_directory(), models.small_bert(directory / "small")]
+    with models.stack_with_encoders(settings, environment, directory, chosen) as opened:
+        yield opened
+
+
+@pytest.fixture
+async def world(stack_and_targets):
+    """One stack for all tests here, in their order: the second finds the versions that the first made."""
+    stack, targets = stack_and_targets
+    async with grpc.aio.insecure_channel(stack.addresses["retrieval"], options=OPTIONS) as channel:
+        products, admin = RetrievalServiceStub(channel), IndexAdminServiceStub(channel)
+        yield SimpleNamespace(stack=stack, targets=targets, products=products, admin=admin)
+
+
+async def call(world, method, **fields):
+    """Calls the administration; again while retrieval is away."""
+    request = getattr(admin_pb, f"{method}Request")(catalog=CATALOG, **fields)
+    return await patient(lambda: getattr(world.admin, method)(request, timeout=SECONDS))
+
+
+async def patient(attempt):
+    for _ in range(200):
+        try:
+            return await attempt()
+        except grpc.aio.AioRpcError as error:
+            if error.code() not in {grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.DEADLINE_EXCEEDED}:
+                raise
+            await asyncio.sleep(0.1)
+    raise AssertionError("retrieval did not come back")
+
+
+async def write(world, *products):
+    request = pb.UpsertProductsRequest(catalog=CATALOG, products=products)
+    await patient(lambda: world.products.UpsertProducts(request, timeout=SECONDS))
+
+
+async def revisions(world):
+    """Target by revision of its model, in the order of retrieval's setting."""
+    found = {}
+    for target in world.targets:
+        async with grpc.aio.insecure_channel(target) as channel:
+            reply = await EncoderServiceStub(channel).GetModel(encoder_pb.GetModelRequest(), timeout=SECONDS)
+            found[reply.model.revision] = target
+    return found
+
+
+async def state(world, number):
+    return (await call(world, "GetIndexVersion", number=number)).version
+
+
+async def ready(world, number):
+    async def is_ready():
+        found = await state(world, number)
+        return found.state == versions.INDEX_VERSION_STATE_READY and not found.pending_count
+
+    await until(is_ready, 150, f"version {number} is built")
+
+
+async def faults(world, number):
+    total, token = [0, 0, 0, 0], ""
+    while True:
+        reply = await call(world, "VerifyIndexVersion", number=number, page_token=token)
+        f = reply.findings
+        counts = (f.checked_count, f.missing_count, f.extra_count, f.stale_count)
+        total = [a + b for a, b in zip(total, counts, strict=True)]
+        token = reply.next_page_token
+        if not token:
+            return total
+
+
+async def cosines(target):
+    """What an encoder says of QUERY and each known product, asked directly; by product id."""
+    return {f"p{n:04}": await cosine(target, title(n)) for n in KNOWN}
+
+
+async def cosine(target, text):
+    async with grpc.aio.insecure_channel(target) as channel:
+        vectors = []
+        for asked, purpose in ((QUERY, encoder_pb.PURPOSE_QUERY), (text, encoder_pb.PURPOSE_DOCUMENT)):
+            request = encoder_pb.EncodeTextsRequest(
+                texts=[asked], purpose=purpose, vector_type=vector_pb2.VECTOR_TYPE_FLOAT32
+            )
+            reply = await EncoderServiceStub(channel).EncodeTexts(request, timeout=SECONDS)
+            vectors.append(np.frombuffer(reply.vectors.data, "<f4").astype(np.float64))
+    one, other = vectors
+    return float(one @ other / np.linalg.norm(one) / np.linalg.norm(other))
+
+
+@asynccontextmanager
+async def searched(world, replies):
+    """Searches go on inside; every reply is kept."""
+    stop = asyncio.Event()
+
+    async def search():
+        while not stop.is_set():
+            request = pb.SearchCandidatesRequest(catalog=CATALOG, query=QUERY, limit=500)
+            replies.append(await world.products.SearchCandidates(request, timeout=10))
+
+    searchers = [asyncio.create_task(search()) for _ in range(3)]
+    try:
+        yield
+    finally:
+        stop.set()
+        await asyncio.gather(*searchers)
+
+
+async def test_a_build_that_is_killed_again_and_again_is_complete_in_the_end(world):
+    products = [product_pb2.Product(id=f"p{n:04}", title=title(n)) for n in range(PRODUCTS)]
+    await write(world, *products)
+    first = await revisions(world)
+    await until(lambda: whole(world, 1), 120, "the first version is there")
+    other = list(first)[1]
+    number = (await call(world, "CreateIndexVersion", model_revision=other)).version.number
+    chance, stop, changed = random.Random(5), asyncio.Event(), {}
+
+    async def keep_changing():
+        n = 0
+        while not stop.is_set():
+            n += 1
+            key = n % (PRODUCTS + 50)
+            if key not in KNOWN:
+                changed[f"p{key:04}"] = f"changed {title(key)} round {n}"
+                await write(world, product_pb2.Product(id=f"p{key:04}", title=changed[f"p{key:04}"]))
+            await asyncio.sleep(0.05)
+
+    writer = asyncio.create_task(keep_changing())
+    seen = []
+    for _ in range(KILLS):
+        await asyncio.sleep(chance.uniform(0.2, 1.2))
+        found = await state(world, number)
+        seen.append((found.state, found.pending_count))
+        await world.stack.kill("retrieval")
+        await world.stack.start("retrieval")
+    stop.set()
+    await writer
+    assert seen[0][0] == versions.INDEX_VERSION_STATE_BUILDING, "the first kill came too late to say anything"
+    assert changed
+    await ready(world, number)
+    count = (await state(world, number)).product_count
+    for version in (1, number):
+        await until(lambda version=version: whole(world, version), 120, f"version {version} has followed")
+        assert await faults(world, version) == [2 * count, 0, 0, 0]
+    for product_id, sent in changed.items():
+        request = pb.GetProductRequest(catalog=CATALOG, product_id=product_id)
+        assert (await world.products.GetProduct(request, timeout=SECONDS)).product.title == sent
+
+
+async def whole(world, number):
+    try:
+        found = await state(world, number)
+    except grpc.aio.AioRpcError:  # the first version is made with the first product
+        return False
+    return not found.pending_count and not found.words_only_count and found.product_count > 0
+
+
+async def test_no_request_fails_or_mixes_vectors_while_versions_of_three_models_are_switched(world):
+    targets = await revisions(world)
+    known = {v.number: v.model for v in (await call(world, "ListIndexVersions")).versions}
+    small = list(targets)[2]
+    number = (await call(world, "CreateIndexVersion", model_revision=small)).version.number
+    await ready(world, number)
+    known = {v.number: v.model for v in (await call(world, "ListIndexVersions")).versions}
+    assert sorted(model.dims for model in known.values()) == [64, 384, 384]
+    expected = {n: await cosines(targets[model.revision]) for n, model in known.items()}
+    for one, other in combinations(expected.values(), 2):
+        assert max(abs(one[product_id] - other[product_id]) for product_id in one) > 0.02
+
+    replies = []
+    async with searched(world, replies):
+        for target in (*sorted(known, reverse=True), *sorted(known)):
+            await call(world, "ActivateIndexVersion", number=target)
+            await asyncio.sleep(1.5)
+        rolled = (await call(world, "RollBackIndexVersion")).version
+        await asyncio.sleep(1.5)
+    assert rolled.state == versions.INDEX_VERSION_STATE_ACTIVE
+
+    seen = set()
+    for reply in replies:
+        served = int(reply.index_version.rpartition(".")[2])
+        assert reply.usage.model.revision == known[served].revision
+        assert not reply.degradations
+        found = {f.candidate.product_id: f.candidate.scores.cosine for f in reply.found}
+        if found.keys() >= expected[served].keys():
+            seen.add(served)
+            assert {i: found[i] for i in expected[served]} == pytest.approx(expected[served], abs=2e-3)
+    assert seen == set(known)
