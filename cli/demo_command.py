@@ -9,10 +9,19 @@ from pathlib import Path
 from typing import Final
 
 from google.protobuf.json_format import MessageToJson
-from rich.rule import Rule
 
+from cli.catalogue_gateway import CatalogueGateway
 from cli.demo_catalogue import demo_products
-from cli.gateway import Gateway, open_gateway
+from cli.demo_shop import (
+    Shop,
+    declare_attributes,
+    first_page,
+    head,
+    show_filter,
+    show_price_change,
+    show_variants,
+    wait_for_settings,
+)
 from cli.import_command import ImportOptions, import_file
 from cli.options import DEFAULT_GATEWAY
 from cli.output import RESULTS, note, plain
@@ -29,7 +38,6 @@ CATALOG: Final = "demo"
 QUERIES: Final = ("milk", "牛奶", "dog food", "狗粮", "eggs", "鸡蛋")
 """The catalogue is English only: the Chinese queries find by meaning."""
 PAGE_SIZE: Final = 4
-SEARCH_SECONDS: Final = 10.0
 TRACE_SECONDS: Final = 5.0
 
 
@@ -65,8 +73,13 @@ async def show_all(options: DemoOptions) -> int:
     try:
         with ended_by_signals():
             async with _place(options, settings) as place:
+                shop = Shop(place.gateway, CATALOG)
+                version = await declare_attributes(shop)
                 await _import(place, settings, options.products)
-                page = await _search(place)
+                await wait_for_settings(shop, version)
+                page = await _search(shop)
+                await show_filter(shop, PAGE_SIZE)
+                await show_price_change(shop, await show_variants(shop, PAGE_SIZE))
                 await _trace(place, page)
                 _hint(place, page, settings)
                 if place.is_ours and not options.leave:
@@ -83,14 +96,14 @@ async def _place(options: DemoOptions, settings: StackSettings) -> AsyncIterator
         note(f"A gateway serves at {options.gateway} already: the demonstration uses it.")
         yield _Place(options.gateway, options.spans, is_ours=False)
         return
-    _head("Starting Postgres, Qdrant, a receiver of traces and the five services")
+    head("Starting Postgres, Qdrant, a receiver of traces and the five services")
     async with running_stack(settings) as stack:
         show_addresses(stack, settings)
         yield _Place(stack.addresses["gateway"], stack.spans_address, is_ours=True)
 
 
 async def _import(place: _Place, settings: StackSettings, count: int) -> None:
-    _head(f"Importing what an American grocery sold best: {count:,} products")
+    head(f"Importing what an American grocery sold best: {count:,} products")
     file = await asyncio.to_thread(_catalogue_file, settings.data_dir, count)
     note(f"zhiyin import {file} --catalog {CATALOG} --wait", "dim")
     if await import_file(ImportOptions(file, gateway=place.gateway, catalog=CATALOG, wait=True)) != 0:
@@ -109,9 +122,9 @@ def _catalogue_file(folder: Path, count: int) -> Path:
     return path
 
 
-async def _search(place: _Place) -> Page:
+async def _search(shop: Shop) -> Page:
     """The searches, each with its first results; the first one goes on to page two. Returns the last one."""
-    async with open_gateway(place.gateway, catalog=CATALOG, seconds=SEARCH_SECONDS) as gateway:
+    async with shop.open() as gateway:
         first, *others = QUERIES
         page = await _show_search(gateway, first)
         await _show_next_page(gateway, first, page.response.next_page_token)
@@ -120,17 +133,13 @@ async def _search(place: _Place) -> Page:
         return page
 
 
-async def _show_search(gateway: Gateway, query: str) -> Page:
-    _head(f"zhiyin search {shlex.quote(query)}")
-    (page,) = await pages_of(gateway, SearchRequest(query=query, page_size=PAGE_SIZE), 1)
-    show_pages([page], explain=False)
-    if not page.response.results:
-        raise CommandFailed(f"the search for {query!r} found nothing")
-    return page
+async def _show_search(gateway: CatalogueGateway, query: str) -> Page:
+    head(f"zhiyin search {shlex.quote(query)}")
+    return await first_page(gateway, SearchRequest(query=query, page_size=PAGE_SIZE))
 
 
-async def _show_next_page(gateway: Gateway, query: str, token: str) -> None:
-    _head("The next page, from the same frozen list, and what each score is made of")
+async def _show_next_page(gateway: CatalogueGateway, query: str, token: str) -> None:
+    head("The next page, from the same frozen list, and what each score is made of")
     pages = await pages_of(gateway, SearchRequest(query=query, page_size=PAGE_SIZE, page_token=token), 1)
     show_pages(pages, explain=True)
 
@@ -139,12 +148,12 @@ async def _trace(place: _Place, page: Page) -> None:
     if place.spans is None:
         note(f"Your collector has the trace {page.trace_id}.")
         return
-    _head("That last search, through every service")
+    head("The last search in Chinese, through every service")
     show_trace(page.trace_id, trace_tree(await complete_trace(place.spans, page.trace_id, TRACE_SECONDS)))
 
 
 def _hint(place: _Place, page: Page, settings: StackSettings) -> None:
-    _head("What to try next")
+    head("What to try next")
     gateway = "" if place.gateway == DEFAULT_GATEWAY else f" --gateway {place.gateway}"
     spans = "" if place.spans in {None, DEFAULT_SPANS} else f" --spans {place.spans}"
     product = page.response.results[0].product.id
@@ -153,12 +162,11 @@ def _hint(place: _Place, page: Page, settings: StackSettings) -> None:
     for command in (
         f"zhiyin search '有机苹果' --explain --catalog {CATALOG}{gateway}",
         f"zhiyin search 'ice cream' --max-price 3 --brand 'Store brand' --pages 2 --catalog {CATALOG}{gateway}",
+        f"zhiyin search cheese --attribute 'weight=..0.25 kg' --facet brand --sort price --catalog {CATALOG}{gateway}",
+        f"zhiyin similar {product} --catalog {CATALOG}{gateway}",
         f"zhiyin show {product} --catalog {CATALOG}{gateway}",
+        f"zhiyin index status --catalog {CATALOG}{gateway}",
         f"zhiyin trace {page.trace_id}{spans}",
         f"zhiyin import YOUR_PRODUCTS.csv{gateway}",
     ):
         RESULTS.print(plain(command, "bold"), soft_wrap=True)
-
-
-def _head(text: str) -> None:
-    RESULTS.print(Rule(plain(text, "bold")))

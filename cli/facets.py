@@ -42,7 +42,7 @@ def show_facets(result_set: ResultSet) -> None:
         table.add_column(plain(_title(facet)))
         table.add_column("results", justify="right")
         for value, count in _rows(facet):
-            table.add_row(plain(value), f"{count:,}")
+            table.add_row(plain(value), count)
         RESULTS.print(table)
 
 
@@ -52,11 +52,10 @@ def _title(facet: Facet) -> str:
     return f"{facet.field.removeprefix(_ATTRIBUTES)}{observed}{currency}"
 
 
-def _rows(facet: Facet) -> Iterator[tuple[str, int]]:
-    yield from ((entry.value, entry.count) for entry in facet.values)
-    more = facet.distinct_count - len(facet.values)
-    if facet.values and more > 0:
-        yield f"({more:,} more values)", 0
-    yield from ((range_text(entry.range), entry.count) for entry in facet.ranges)
+def _rows(facet: Facet) -> Iterator[tuple[str, str]]:
+    yield from ((entry.value, f"{entry.count:,}") for entry in facet.values)
+    if facet.values and facet.distinct_count > len(facet.values):
+        yield f"{facet.distinct_count - len(facet.values):,} more values", ""
+    yield from ((range_text(entry.range), f"{entry.count:,}") for entry in facet.ranges)
     if facet.missing_count:
-        yield "(no value)", facet.missing_count
+        yield "(no value)", f"{facet.missing_count:,}"

@@ -29,17 +29,16 @@ def show_versions(versions: Sequence[IndexVersion]) -> None:
         RESULTS.print("there is no index version yet: the first import makes one")
         return
     table = Table(header_style="bold")
-    for title in ("version", "state", "model", "products", "pending", "words only", "failed", "settings", "made"):
-        table.add_column(title, justify="right" if title in {"version", "settings"} else "left")
+    for title in ("#", "state", "model", "products", "pending", "failed", "made (UTC)"):
+        table.add_column(title, justify="left" if title in {"state", "model"} else "right", no_wrap=title != "model")
     for version in versions:
-        counts = (version.product_count, version.pending_count, version.words_only_count, version.failed_count)
+        counts = (version.product_count, version.pending_count + version.words_only_count, version.failed_count)
         table.add_row(
             str(version.number),
             _state(version),
             plain(_model(version)),
             *(f"{count:,}" for count in counts),
-            str(version.settings_version or "none"),
-            _time(version.create_time),
+            version.create_time.ToDatetime().strftime("%Y-%m-%d %H:%M"),
         )
     RESULTS.print(table)
 

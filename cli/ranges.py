@@ -37,7 +37,7 @@ def number_range(text: str) -> NumberRange:
 
 def range_text(given: NumberRange) -> str:
     """`1..2 kg`; `42` where both ends are the same."""
-    low, high = (f"{getattr(given, end):g}" if given.HasField(end) else "" for end in ("min", "max"))  # type: ignore[arg-type]
+    low, high = (f"{getattr(given, end):g}" if given.HasField(end) else "" for end in ("min", "max"))
     ends = low if low and low == high else f"{low}..{high}"
     return f"{ends} {given.unit}".strip()
 

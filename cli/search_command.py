@@ -1,39 +1,88 @@
-"""`zhiyin search`."""
+"""`zhiyin search` and `zhiyin similar`."""
 
-from typing import Annotated
+from enum import StrEnum
+from typing import Annotated, Final
 
 import typer
-from google.type.money_pb2 import Money
 
-from cli.gateway import open_gateway
+from cli.admin_gateway import SettingsGateway
+from cli.attribute_conditions import attribute_conditions
+from cli.facets import facet_spec
+from cli.gateway import connected, open_gateway
 from cli.options import DEFAULT_GATEWAY, CatalogOption, GatewayOption, JsonOption, TimeoutOption
 from cli.output import write_json
-from cli.problems import FieldError
-from cli.running import USAGE, CommandFailed, run
-from cli.search_results import page_json, pages_of, show_pages
-from cli.values import currency_code, money
-from zhiyin.common.v1.filter_pb2 import PriceRange, ProductFilter
-from zhiyin.common.v1.product_pb2 import Availability
+from cli.running import run
+from cli.search_options import (
+    AttributeOption,
+    BrandOption,
+    CategoryOption,
+    CurrencyOption,
+    FilterOptions,
+    InStockOption,
+    MaxPriceOption,
+    MinPriceOption,
+    NextOption,
+    PageSizeOption,
+    PagesOption,
+    RegionOption,
+    SeparateOption,
+    VisitorOption,
+    product_filter,
+    variant_mode,
+)
+from cli.search_results import Page, page_json, pages_of, show_pages
+from zhiyin.common.v1.filter_pb2 import AttributeCondition
+from zhiyin.common.v1.result_set_pb2 import RelaxationMode, SortOrder
 from zhiyin.gateway.v1 import gateway_service_pb2 as pb
+
+
+class Sort(StrEnum):
+    """Orders of results, as the command line names them."""
+
+    RELEVANCE = "relevance"
+    PRICE = "price"
+    PRICE_DESC = "price-desc"
+    NEWEST = "newest"
+    SALES = "sales"
+    RATING = "rating"
+
+
+_ORDERS: Final = {
+    Sort.RELEVANCE: SortOrder.SORT_ORDER_RELEVANCE,
+    Sort.PRICE: SortOrder.SORT_ORDER_PRICE_ASCENDING,
+    Sort.PRICE_DESC: SortOrder.SORT_ORDER_PRICE_DESCENDING,
+    Sort.NEWEST: SortOrder.SORT_ORDER_NEWEST,
+    Sort.SALES: SortOrder.SORT_ORDER_BEST_SELLING,
+    Sort.RATING: SortOrder.SORT_ORDER_BEST_RATED,
+}
+ExplainOption = Annotated[bool, typer.Option("--explain", help="Show what each score is made of.")]
 
 
 def search(
     query: Annotated[str, typer.Argument(help="What a shopper would write, in any language.", show_default=False)],
     *,
-    page_size: Annotated[int, typer.Option("--page-size", min=1, help="Results on one page.")] = 10,
-    pages: Annotated[int, typer.Option("--pages", min=1, help="Pages to show, one after the other.")] = 1,
-    next_token: Annotated[str, typer.Option("--next", help="Go on behind a page: its `next_page_token`.")] = "",
-    brand: Annotated[list[str] | None, typer.Option("--brand", help="Only this brand; can be repeated.")] = None,
-    category: Annotated[
-        list[str] | None, typer.Option("--category", help="Only below this path, `A > B`; can be repeated.")
+    page_size: PageSizeOption = 10,
+    pages: PagesOption = 1,
+    next_token: NextOption = "",
+    brand: BrandOption = None,
+    category: CategoryOption = None,
+    min_price: MinPriceOption = None,
+    max_price: MaxPriceOption = None,
+    currency: CurrencyOption = "USD",
+    in_stock: InStockOption = False,
+    attribute: AttributeOption = None,
+    facet: Annotated[
+        list[str] | None,
+        typer.Option("--facet", help="Count results by `brand`, `price=0..10,10..50`, an attribute; can be repeated."),
     ] = None,
-    min_price: Annotated[str | None, typer.Option("--min-price", help="Lowest price.")] = None,
-    max_price: Annotated[str | None, typer.Option("--max-price", help="Highest price.")] = None,
-    currency: Annotated[str, typer.Option("--currency", help="Currency of the prices, ISO 4217.")] = "USD",
-    available: Annotated[bool, typer.Option("--available", help="Only what can be bought now.")] = False,
-    region: Annotated[str, typer.Option("--region", help="Region of offers.")] = "",
-    visitor: Annotated[str, typer.Option("--visitor", help="Pseudonym of a visitor; results are then personal.")] = "",
-    explain: Annotated[bool, typer.Option("--explain", help="Show what each score is made of.")] = False,
+    sort: Annotated[Sort, typer.Option("--sort", help="Order of the results.")] = Sort.RELEVANCE,
+    relax: Annotated[
+        bool, typer.Option("--relax", help="Where nothing fits, drop parts of the filter and say which.")
+    ] = False,
+    separate_variants: SeparateOption = False,
+    region: RegionOption = "",
+    visitor: VisitorOption = "",
+    explain: ExplainOption = False,
     catalog: CatalogOption = "default",
     gateway: GatewayOption = DEFAULT_GATEWAY,
     timeout: TimeoutOption = 5.0,
@@ -42,58 +91,90 @@ def search(
     """Search a catalogue."""
 
     async def work() -> int:
-        chosen = product_filter(
-            brands=brand or [],
-            categories=category or [],
-            min_price=min_price,
-            max_price=max_price,
-            currency=currency,
-            available=available,
+        options = FilterOptions(brand or [], category or [], min_price, max_price, currency, in_stock)
+        request = pb.SearchRequest(
+            query=query,
+            region=region,
+            page_size=page_size,
+            page_token=next_token,
+            visitor_id=visitor,
+            facets=[facet_spec(each) for each in facet or []],
+            order=_ORDERS[sort],
+            relaxation=_relaxation(relax=relax),
+            variants=variant_mode(separate=separate_variants),
         )
-        request = pb.SearchRequest(query=query, region=region, page_size=page_size, visitor_id=visitor)
-        request.page_token = next_token
-        if chosen is not None:
+        conditions = await _conditions(attribute, gateway, catalog, timeout)
+        if (chosen := product_filter(options, conditions)) is not None:
             request.filter.CopyFrom(chosen)
         async with open_gateway(gateway, catalog=catalog, seconds=timeout) as peer:
-            found = await pages_of(peer, request, pages)
-        if as_json:
-            write_json({"pages": [page_json(page) for page in found]})
-        else:
-            show_pages(found, explain=explain)
+            _show(await pages_of(peer, request, pages), explain=explain, as_json=as_json)
         return 0
 
     run(work)
 
 
-def product_filter(
+def similar(
+    product_id: Annotated[str, typer.Argument(help="Id of the product.", show_default=False)],
     *,
-    brands: list[str],
-    categories: list[str],
-    min_price: str | None,
-    max_price: str | None,
-    currency: str,
-    available: bool,
-) -> ProductFilter | None:
-    """The filter that the options ask for; None where they ask for none.
+    page_size: PageSizeOption = 10,
+    pages: PagesOption = 1,
+    next_token: NextOption = "",
+    exclude: Annotated[
+        list[str] | None, typer.Option("--exclude", help="Leave out this product and its variants; can be repeated.")
+    ] = None,
+    brand: BrandOption = None,
+    category: CategoryOption = None,
+    min_price: MinPriceOption = None,
+    max_price: MaxPriceOption = None,
+    currency: CurrencyOption = "USD",
+    in_stock: InStockOption = False,
+    attribute: AttributeOption = None,
+    separate_variants: SeparateOption = False,
+    region: RegionOption = "",
+    visitor: VisitorOption = "",
+    explain: ExplainOption = False,
+    catalog: CatalogOption = "default",
+    gateway: GatewayOption = DEFAULT_GATEWAY,
+    timeout: TimeoutOption = 5.0,
+    as_json: JsonOption = False,
+) -> None:
+    """List the products that are similar to one, by what they say."""
 
-    Raises:
-        CommandFailed: a price or the currency is none.
-    """
-    chosen = ProductFilter(brands=brands, categories=categories)
-    if min_price is not None or max_price is not None:
-        price = PriceRange()
-        if min_price is not None:
-            price.min.CopyFrom(_price("--min-price", min_price, currency))
-        if max_price is not None:
-            price.max.CopyFrom(_price("--max-price", max_price, currency))
-        chosen.price.CopyFrom(price)
-    if available:
-        chosen.availabilities.append(Availability.AVAILABILITY_IN_STOCK)
-    return chosen if chosen.ByteSize() else None
+    async def work() -> int:
+        options = FilterOptions(brand or [], category or [], min_price, max_price, currency, in_stock)
+        request = pb.ListSimilarProductsRequest(
+            product_id=product_id,
+            region=region,
+            page_size=page_size,
+            page_token=next_token,
+            visitor_id=visitor,
+            excluded_product_ids=exclude or [],
+            variants=variant_mode(separate=separate_variants),
+        )
+        conditions = await _conditions(attribute, gateway, catalog, timeout)
+        if (chosen := product_filter(options, conditions)) is not None:
+            request.filter.CopyFrom(chosen)
+        async with open_gateway(gateway, catalog=catalog, seconds=timeout) as peer:
+            _show(await pages_of(peer, request, pages), explain=explain, as_json=as_json)
+        return 0
+
+    run(work)
 
 
-def _price(option: str, value: str, currency: str) -> Money:
-    try:
-        return money(value, currency_code(currency))
-    except FieldError as exc:
-        raise CommandFailed(f"{option}, --currency: {exc.description}", USAGE) from exc
+def _relaxation(*, relax: bool) -> "RelaxationMode.ValueType":
+    return RelaxationMode.RELAXATION_MODE_RELAX_FILTER if relax else RelaxationMode.RELAXATION_MODE_STRICT
+
+
+async def _conditions(options: list[str] | None, target: str, catalog: str, seconds: float) -> list[AttributeCondition]:
+    """The settings are read only where a condition needs them: `42` may be a number or a text."""
+    if not options:
+        return []
+    async with connected(SettingsGateway, target, catalog=catalog, seconds=seconds) as peer:
+        return attribute_conditions(options, await peer.settings())
+
+
+def _show(found: list[Page], *, explain: bool, as_json: bool) -> None:
+    if as_json:
+        write_json({"pages": [page_json(page) for page in found]})
+    else:
+        show_pages(found, explain=explain)

@@ -5,17 +5,19 @@ import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
-from typing import Any, Final
+from typing import Any, Final, Protocol
 
 from google.protobuf.json_format import MessageToDict
 from google.type.money_pb2 import Money
 from rich.table import Table
 from rich.text import Text
 
-from cli.gateway import Gateway, new_trace
+from cli.facets import show_facets
+from cli.gateway import new_trace
 from cli.output import NOTES, RESULTS, plain
 from zhiyin.common.v1.degradation_pb2 import Degradation, DegradationKind
 from zhiyin.common.v1.explanation_pb2 import Explanation, FactorRole
+from zhiyin.common.v1.result_set_pb2 import ResultSet
 from zhiyin.gateway.v1 import gateway_service_pb2 as pb
 
 SHOWN_TOKEN: Final = 12
@@ -29,17 +31,37 @@ _WITHOUT: Final = {
 }
 
 
+Request = pb.SearchRequest | pb.ListSimilarProductsRequest
+Reply = pb.SearchResponse | pb.ListSimilarProductsResponse
+
+
+class Lists(Protocol):
+    """The part of a gateway that lists results."""
+
+    async def search(self, request: pb.SearchRequest) -> pb.SearchResponse:
+        """One page. Raises ServiceError."""
+
+    async def similar(self, request: pb.ListSimilarProductsRequest) -> pb.ListSimilarProductsResponse:
+        """One page. Raises ServiceError."""
+
+
 @dataclass(frozen=True, slots=True)
 class Page:
     """One page of results, and how it came about."""
 
-    response: pb.SearchResponse
+    response: Reply
     trace_id: str
     seconds: float
     """From call to reply, as the command saw it."""
 
+    @property
+    def result_set(self) -> ResultSet | None:
+        """What the list is the first of; only the first page of a search has it."""
+        reply = self.response
+        return reply.result_set if isinstance(reply, pb.SearchResponse) and reply.HasField("result_set") else None
 
-async def pages_of(gateway: Gateway, request: pb.SearchRequest, count: int) -> list[Page]:
+
+async def pages_of(gateway: Lists, request: Request, count: int) -> list[Page]:
     """The first `count` pages, or as many as there are. Each is a trace of its own.
 
     Raises:
@@ -49,12 +71,18 @@ async def pages_of(gateway: Gateway, request: pb.SearchRequest, count: int) -> l
     while len(found) < count:
         with new_trace() as trace_id:
             started = time.perf_counter()
-            response = await gateway.search(request)
+            response = await _one_page(gateway, request)
             found.append(Page(response, trace_id, time.perf_counter() - started))
         if not response.next_page_token:
             break
         request.page_token = response.next_page_token
     return found
+
+
+async def _one_page(gateway: Lists, request: Request) -> Reply:
+    if isinstance(request, pb.SearchRequest):
+        return await gateway.search(request)
+    return await gateway.similar(request)
 
 
 def page_json(page: Page) -> dict[str, Any]:
@@ -70,6 +98,9 @@ def show_pages(pages: Sequence[Page], *, explain: bool) -> None:
         RESULTS.print(_table(results))
     else:
         RESULTS.print("nothing found")
+    if (result_set := pages[0].result_set) is not None:
+        show_facets(result_set)
+        _note_relaxed(result_set)
     for result in results if explain else ():
         RESULTS.print(plain(f"{result.position} ", "bold"), formula(result.explanation), soft_wrap=True)
     for page in pages:
@@ -94,13 +125,25 @@ def _table(results: Sequence[pb.SearchResult]) -> Table:
         product = result.product
         table.add_row(
             str(result.position),
-            plain(product.title),
+            _title(result),
             plain(product.brand),
             plain(next(iter(product.categories), "")),
             amount(product.offer.price) if product.offer.HasField("price") else "",
             f"{result.score:.4f}",
         )
     return table
+
+
+def _title(result: pb.SearchResult) -> Text:
+    count = result.other_variant_count
+    more = f"  +{count:,} variant{'s' if count > 1 else ''}" if count else ""
+    return plain(result.product.title).append_text(plain(more, "dim"))
+
+
+def _note_relaxed(result_set: ResultSet) -> None:
+    if result_set.relaxed_fields:
+        dropped = ", ".join(path.removeprefix("filter.") for path in result_set.relaxed_fields)
+        NOTES.print(plain(f"nothing fitted, so these parts of the filter were dropped: {dropped}", "yellow"))
 
 
 def amount(money: Money) -> Text:
@@ -128,10 +171,17 @@ def _factors(explanation: Explanation, role: "FactorRole.ValueType") -> Iterator
 
 def _footer(page: Page) -> Text:
     reply = page.response
-    shown = f"{len(reply.results)} of {reply.total_size} places in {page.seconds * 1000:.1f} ms"
+    whole = "" if page.result_set is None else f"{_size(page.result_set)} · "
+    shown = f"{whole}{len(reply.results)} of {reply.total_size} places in {page.seconds * 1000:.1f} ms"
     policy = f" · policy {reply.policy}" if reply.policy else ""
     token = f" · attribution {reply.attribution_token[:SHOWN_TOKEN]}…" if reply.attribution_token else ""
     return plain(f"{shown}{policy}{token} · trace {page.trace_id}", "dim")
+
+
+def _size(result_set: ResultSet) -> str:
+    """`137 results`; `500 or more results` where there may be more than were looked at."""
+    more = " or more" if result_set.truncated else ""
+    return f"{result_set.size:,}{more} result{'' if result_set.size == 1 and not more else 's'}"
 
 
 def _degraded(degradation: Degradation) -> Text:

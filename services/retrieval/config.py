@@ -68,7 +68,7 @@ class RetrievalSettings(ServiceSettings, DatabaseSettings):
         200, description="The same for up to as many candidates by relevance without facets; equal = always one window."
     )
     dense_floor: Annotated[float, Field(ge=-1, le=1)] = Field(
-        0.7, description="Share of the best centred cosine that products found by meaning have at least; -1 = no floor."
+        0.3, description="Share of the best centred cosine that products found by meaning have at least; -1 = no floor."
     )
     lexical_floor: Share = Field(
         0.4, description="Share of the best lexical score that products found by words have at least; 0 = no floor."

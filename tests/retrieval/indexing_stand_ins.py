@@ -130,6 +130,7 @@ class MemoryVersions:
     def __init__(self):
         self.errors = {}
         self.deleted = set()
+        self.analyser = 1
         self.checks = 0
         self.advances = []
         """What each step of a build returns; afterwards none goes on."""
@@ -137,7 +138,8 @@ class MemoryVersions:
     async def version(self, catalog, number):
         if catalog in self.errors:
             raise self.errors[catalog]
-        return None if (catalog, number) in self.deleted else version_of(catalog, number)
+        found = replace(version_of(catalog, number), analyser_version=self.analyser)
+        return None if (catalog, number) in self.deleted else found
 
     async def check(self):
         self.checks += 1

@@ -1,9 +1,11 @@
 """Index versions on real stores: built beside the live one, switched to, gone back from, lost and rebuilt."""
 
 import asyncio
+import json
 
 import grpc
 import pytest
+from qdrant_client import grpc as q
 
 from services.common.errors import Unavailable
 from tests.refusals import refusal
@@ -274,3 +276,49 @@ async def test_a_changed_price_is_found_in_all_versions_without_the_encoder(shop
     dear = await shops.search(shop, "tea", filter=shops.prices(lowest=400))
     assert shops.ids_of(dear) == ["p002"]
     assert {revision: len(encoder.documents) for revision, encoder in shop.encoders.items()} == encoded
+
+
+async def test_a_deleted_version_that_searches_still_use_is_kept_until_they_do_not(shop):
+    """Activation was cut off before the alias, and the version before was deleted: the alias is mended first."""
+    await stocked(shop, 3)
+    await index_shop.built(shop, "fake-2")
+    async with index_shop.catalogue_database(shop) as connection:
+        await connection.execute("UPDATE index_versions SET state = 'deleted', active = false WHERE number = 1")
+        await connection.execute("UPDATE index_versions SET state = 'active', active = true WHERE number = 2")
+        await connection.execute("UPDATE index_versions SET delete_time = now() WHERE number = 1")
+
+    async def is_gone():
+        reply = await shops.search(shop, "milk")
+        assert shops.ids_of(reply)
+        return f"zhiyin.{shop.catalog}.1" not in await index_shop.collection_names(shop)
+
+    await shops.eventually(is_gone)
+    assert (await shops.search(shop, "milk")).index_version == f"{shop.catalog}.2"
+
+
+async def test_the_rules_of_a_version_are_kept_in_its_collection_and_outlive_a_change_of_the_settings(
+    serve, serve_encoder, catalogue_url, qdrant_url, catalog
+):
+    encoders, target = [index_shop.FakeEncoder()], (catalogue_url, qdrant_url, catalog)
+
+    async def lexical(shop):
+        reply = await shops.search(shop, "milk")
+        return {f.candidate.product_id: f.candidate.scores.lexical for f in reply.found}
+
+    async with index_shop.open_shop(serve, serve_encoder, *target, encoders) as shop:
+        await shops.upsert(shop, shops.product("a", "milk milk milk"))
+        async with index_shop.engine(shop) as qdrant:
+            name = q.GetCollectionInfoRequest(collection_name=f"zhiyin.{catalog}.1")
+            metadata = (await qdrant.collections.Get(name)).result.config.metadata
+        assert json.loads(metadata["document_rules"].string_value)["bm25"]["k1"] == 0.3
+    async with index_shop.open_shop(serve, serve_encoder, *target, encoders, bm25_k1=1.5) as shop:
+        await shops.upsert(shop, shops.product("b", "milk milk milk"))
+        scores = await lexical(shop)
+        assert scores["a"] == scores["b"] > 0
+        await index_shop.built(shop, "fake-1")
+        await call(shop, "ActivateIndexVersion", number=2)
+
+        async def is_other():
+            return (await lexical(shop))["a"] > scores["a"]
+
+        await shops.eventually(is_other)

@@ -1,6 +1,7 @@
 import asyncio
 
 from services.common.errors import FailedPrecondition, PeerTimeout, ResourceExhausted, Unavailable
+from services.retrieval.analysis import ANALYSER_VERSION
 from tests.retrieval.indexing_stand_ins import Bench
 
 
@@ -203,3 +204,13 @@ async def test_offers_that_the_index_refuses_do_not_hold_up_the_others():
     assert bench.index.offers == {("c", "a"): [b"new"], ("c", "b"): [], ("c", "c"): [b"new"]}
     assert bench.meter.heard == [("offers_refused", "b")]
     assert not bench.offers.entries
+
+
+async def test_a_version_of_another_analyser_is_written_without_words():
+    bench = Bench()
+    bench.versions.analyser = ANALYSER_VERSION + 1
+    bench.outbox.add("a", 1)
+    await bench.one_pass()
+    written = bench.index.by_version["c", 1, "a"]
+    assert written.document.words == ((), ())
+    assert written.vector is not None

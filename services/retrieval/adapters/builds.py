@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from typing import Final
 
 from services.common.postgres import Connection, Database
+from services.retrieval.adapters.queues import exclude_writers
 from services.retrieval.adapters.version_registry import VERSIONS, registered
 from services.retrieval.index_version import IndexVersion, RegisteredVersion
 
@@ -94,6 +95,8 @@ class PostgresBuilds:
             return False
         key = registered.version.catalog, registered.version.number
         async with self._database.transaction() as connection:
+            # Writers enqueue in several steps: with one of them at work, each could come to wait for the other.
+            await exclude_writers(connection, registered.version.catalog)
             built_to = await connection.fetchval(_BUILT_TO, *key)
             if built_to is None or await connection.fetchval(_WAITING, *key, self._portion) >= self._portion:
                 return False

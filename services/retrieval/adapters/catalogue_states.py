@@ -5,6 +5,7 @@ from itertools import groupby
 
 from services.common.postgres import Database
 from services.retrieval.adapters.qdrant_points import offers_digest
+from services.retrieval.adapters.queues import exclude_writers
 from services.retrieval.index_version import IndexVersion
 from services.retrieval.verification import CatalogueState, ProductState
 
@@ -60,5 +61,6 @@ class PostgresCatalogueStates:
 
     async def index_again(self, version: IndexVersion, ids: Sequence[str]) -> None:
         if ids:
-            async with self._database.connection() as connection:
+            async with self._database.transaction() as connection:
+                await exclude_writers(connection, version.catalog)
                 await connection.execute(_INDEX_AGAIN, version.catalog, version.number, ids)

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from itertools import groupby
+from typing import Final
 
 from services.common.postgres import Database
 from services.retrieval.offers_indexing import PendingOffers
@@ -25,26 +26,31 @@ _TAKE = """
     ) AS best
     ORDER BY versions.active DESC, best.enqueue_time LIMIT $1
 """
+# As for products, it waits for no writer.
 _SETTLE = """
     WITH same AS (
         SELECT offer_outbox.catalog, offer_outbox.version, offer_outbox.product_id
         FROM offer_outbox JOIN unnest($1::text[], $2::integer[], $3::text[], $4::bigint[])
             AS done (catalog, version, product_id, change) USING (catalog, version, product_id, change)
-        ORDER BY offer_outbox.product_id COLLATE "C", offer_outbox.version, offer_outbox.catalog
-        FOR UPDATE OF offer_outbox
+        FOR UPDATE OF offer_outbox SKIP LOCKED
     )
     DELETE FROM offer_outbox USING same
     WHERE (offer_outbox.catalog, offer_outbox.version, offer_outbox.product_id)
         = (same.catalog, same.version, same.product_id)
     RETURNING offer_outbox.catalog, offer_outbox.version, offer_outbox.product_id
 """
-_INDEX_AGAIN = """
-    INSERT INTO offer_outbox (catalog, version, product_id, change)
-    SELECT again.* FROM unnest($1::text[], $2::integer[], $3::text[], $4::bigint[])
-        AS again (catalog, version, product_id, change)
+_ABSENT: Final = """
+    SELECT again.catalog, again.version, again.product_id, again.change
+    FROM unnest($1::text[], $2::integer[], $3::text[], $4::bigint[]) AS again (catalog, version, product_id, change)
     JOIN index_versions ON index_versions.catalog = again.catalog AND index_versions.number = again.version
         AND index_versions.state <> 'deleted'
-    ORDER BY again.product_id COLLATE "C", again.version, again.catalog ON CONFLICT DO NOTHING
+    WHERE NOT EXISTS (
+        SELECT FROM offer_outbox WHERE (offer_outbox.catalog, offer_outbox.version, offer_outbox.product_id)
+            = (again.catalog, again.version, again.product_id)
+    )
+"""
+_INDEX_AGAIN: Final = """
+    INSERT INTO offer_outbox (catalog, version, product_id, change) VALUES ($1, $2, $3, $4) ON CONFLICT DO NOTHING
 """
 # One that was removed stays, without content, so that an older write does not bring it back.
 _OFFERS = """
@@ -65,13 +71,13 @@ class PostgresOfferOutbox:
         return [PendingOffers(row["catalog"], row["version"], row["product_id"], row["change"]) for row in rows]
 
     async def settle(self, done: Sequence[PendingOffers]) -> None:
-        async with self._database.transaction() as connection:
+        async with self._database.connection() as connection:
             rows = await connection.fetch(_SETTLE, *_keys(done))
             # As for products: what another process has settled meanwhile may be newer than what was just written.
             matched = {(row["catalog"], row["version"], row["product_id"]) for row in rows}
             overtaken = [e for e in done if (e.catalog, e.version, e.product_id) not in matched]
-            if overtaken:
-                await connection.execute(_INDEX_AGAIN, *_keys(overtaken))
+            for absent in await connection.fetch(_ABSENT, *_keys(overtaken)) if overtaken else ():
+                await connection.execute(_INDEX_AGAIN, *absent)
 
     async def offers(self, catalog: str, ids: Sequence[str]) -> Mapping[str, Sequence[bytes]]:
         async with self._database.connection() as connection:

@@ -43,13 +43,14 @@ _TAKE = """
     LEFT JOIN products ON products.catalog = entries.catalog AND products.id = entries.product_id
     ORDER BY entries.turn, entries.words_indexed, entries.backfill, entries.enqueue_time
 """
-# Locked in the order in which writers lock them.
+# The indexer waits for no writer, who may be waiting for the indexer: an entry that is locked is being changed, so that
+# it is no longer the same; should it stay as it was, it is taken once more.
 _SETTLE: Final = """
     WITH same AS (
         SELECT outbox.catalog, outbox.version, outbox.product_id
         FROM outbox JOIN unnest($1::text[], $2::integer[], $3::text[], $4::bigint[])
             AS done (catalog, version, product_id, change) USING (catalog, version, product_id, change)
-        ORDER BY outbox.product_id COLLATE "C", outbox.version, outbox.catalog FOR UPDATE OF outbox
+        FOR UPDATE OF outbox SKIP LOCKED
     )
     DELETE FROM outbox USING same
     WHERE (outbox.catalog, outbox.version, outbox.product_id) = (same.catalog, same.version, same.product_id)
@@ -60,19 +61,24 @@ _MARK: Final = """
         SELECT outbox.catalog, outbox.version, outbox.product_id
         FROM outbox JOIN unnest($1::text[], $2::integer[], $3::text[], $4::bigint[])
             AS done (catalog, version, product_id, change) USING (catalog, version, product_id, change)
-        ORDER BY outbox.product_id COLLATE "C", outbox.version, outbox.catalog FOR UPDATE OF outbox
+        FOR UPDATE OF outbox SKIP LOCKED
     )
     UPDATE outbox SET words_indexed = true FROM same
     WHERE (outbox.catalog, outbox.version, outbox.product_id) = (same.catalog, same.version, same.product_id)
     RETURNING outbox.catalog, outbox.version, outbox.product_id
 """
-_INDEX_AGAIN = """
-    INSERT INTO outbox (catalog, version, product_id, change)
-    SELECT again.* FROM unnest($1::text[], $2::integer[], $3::text[], $4::bigint[])
-        AS again (catalog, version, product_id, change)
+_ABSENT: Final = """
+    SELECT again.catalog, again.version, again.product_id, again.change
+    FROM unnest($1::text[], $2::integer[], $3::text[], $4::bigint[]) AS again (catalog, version, product_id, change)
     JOIN index_versions ON index_versions.catalog = again.catalog AND index_versions.number = again.version
         AND index_versions.state <> 'deleted'
-    ORDER BY again.product_id COLLATE "C", again.version, again.catalog ON CONFLICT DO NOTHING
+    WHERE NOT EXISTS (
+        SELECT FROM outbox
+        WHERE (outbox.catalog, outbox.version, outbox.product_id) = (again.catalog, again.version, again.product_id)
+    )
+"""
+_INDEX_AGAIN: Final = """
+    INSERT INTO outbox (catalog, version, product_id, change) VALUES ($1, $2, $3, $4) ON CONFLICT DO NOTHING
 """
 _GIVE_UP = """
     UPDATE outbox SET failure = $5 WHERE catalog = $1 AND version = $2 AND product_id = $3 AND change = $4
@@ -93,7 +99,7 @@ class PostgresOutbox:
         return [_change(row) for row in rows]
 
     async def settle(self, done: Sequence[PendingChange], words_only: Sequence[PendingChange]) -> None:
-        async with self._database.transaction() as connection:
+        async with self._database.connection() as connection:
             matched = set()
             for statement, changes in ((_SETTLE, done), (_MARK, words_only)):
                 if changes:
@@ -102,8 +108,8 @@ class PostgresOutbox:
             # No such entry any more: the product has changed again, and its entry waits; or another process has written
             # and settled a later change while this one was held up, and what we wrote just now was older. Once more.
             overtaken = [c for c in (*done, *words_only) if (c.catalog, c.version, c.product_id) not in matched]
-            if overtaken:
-                await connection.execute(_INDEX_AGAIN, *_keys(overtaken))
+            for absent in await connection.fetch(_ABSENT, *_keys(overtaken)) if overtaken else ():
+                await connection.execute(_INDEX_AGAIN, *absent)
 
     async def give_up(self, change: PendingChange, reason: str) -> None:
         async with self._database.connection() as connection:
