@@ -11,7 +11,7 @@ from cli.catalogue_gateway import open_catalogue
 from cli.feeds.opening import open_rows
 from cli.feeds.prices import amount_of
 from cli.import_report import problem_report, progress_bar
-from cli.offer_import import OfferImport, OfferSummary, refusals
+from cli.offer_import import REJECTED, OfferImport, OfferSummary, refusals
 from cli.offer_rows import COLUMNS, PRODUCT_ID, fields_of, unknown_columns
 from cli.options import DEFAULT_GATEWAY, CatalogOption, GatewayOption, JsonOption, PatienceOption, TimeoutOption
 from cli.output import RESULTS, note, plain, write_json
@@ -119,7 +119,7 @@ def import_offers(
         except FieldError as exc:
             raise CommandFailed(f"--currency: {exc.description}", USAGE) from exc
         _show_summary(summary, time.monotonic() - started, as_json=as_json)
-        return FAILED if summary.outcomes["rejected"] else 0
+        return FAILED if summary.outcomes[REJECTED] else 0
 
     run(work)
 

@@ -20,6 +20,8 @@ _OUTCOMES: Final = {
     WriteOutcome.WRITE_OUTCOME_UNCHANGED: "unchanged",
     WriteOutcome.WRITE_OUTCOME_DELETED: "removed",
 }
+REJECTED: Final = "rejected"
+OUTCOMES: Final = (*_OUTCOMES.values(), REJECTED)
 Send = Callable[[Sequence[OfferUpdate], Sequence[str]], Awaitable[UpdateOffersResponse]]
 """Writes these fields of offers, each product and region once."""
 
@@ -29,8 +31,8 @@ class OfferSummary:
     """What was done so far."""
 
     rows: int = 0
-    outcomes: Counter[str] = field(default_factory=Counter)
-    """By name; `rejected` for what did not go in."""
+    outcomes: Counter[str] = field(default_factory=lambda: Counter(dict.fromkeys(OUTCOMES, 0)))
+    """By name, all of OUTCOMES."""
     not_yet_searchable: bool = False
     position: int = 0
 
@@ -79,6 +81,7 @@ class OfferImport:
         self._patience = patience
         self._report = report
         self._progress = progress
+        self._problems: list[Problem] = []
 
     async def run(self, rows: Iterator[Row | BadRow], position: Callable[[], int]) -> OfferSummary:
         """Sends everything. Raises ServiceError where a batch failed for good; those before it are in."""
@@ -105,6 +108,7 @@ class OfferImport:
             self.summary.not_yet_searchable |= any(
                 each.kind == DegradationKind.DEGRADATION_KIND_NOT_YET_SEARCHABLE for each in reply.degradations
             )
+        self._flush()
         self.summary.position = position
         self._progress(self.summary)
 
@@ -115,8 +119,14 @@ class OfferImport:
             self._refuse(list(refusals(row.line, result)))
 
     def _refuse(self, problems: Sequence[Problem]) -> None:
-        self.summary.outcomes["rejected"] += 1
-        self._report(problems)
+        self.summary.outcomes[REJECTED] += 1
+        self._problems.extend(problems)
+        if len(self._problems) >= BATCH:
+            self._flush()
+
+    def _flush(self) -> None:
+        self._report(sorted(self._problems, key=lambda problem: problem.line))
+        self._problems.clear()
 
 
 def refusals(line: int, result: OfferWriteResult) -> Iterator[Problem]:

@@ -7,12 +7,13 @@ from typing import Any, Final
 import typer
 
 from cli.output import note
-from services.common.errors import InvalidArgument, ServiceError
+from services.common.errors import FailedPrecondition, InvalidArgument, ServiceError
 from services.common.settings import SettingsError
 
 FAILED: Final = 1
 USAGE: Final = 2
 INTERRUPTED: Final = 130
+_OUR_METADATA: Final = ("target", "trace_id")
 
 
 class CommandFailed(Exception):
@@ -58,6 +59,9 @@ def describe(error: ServiceError) -> str:
         lines = [head, *(f"  {v.field}: {v.description}" for v in error.violations)]
     else:
         lines = [f"{head}: {error.message}"]
+    if isinstance(error, FailedPrecondition):
+        # What the state is decides what to do: which models there are, what the limit is.
+        lines += [f"  {name}: {value}" for name, value in error.metadata.items() if name not in _OUR_METADATA]
     if error.retry_after is not None:
         lines.append(f"  try again in {error.retry_after:g} s")
     if "trace_id" in error.metadata:

@@ -3,28 +3,19 @@
 Building the payloads of 400 points from Python objects takes 8 ms and joining their bytes less than one, so the bytes
 are kept. The engine counts up a point's version with every change, which tells whether they still hold. Only a
 search by vectors tells the version: what is ordered by a field, or by nothing, comes with 0, and is read again.
-
-Serialised messages that are joined are the message merged of them (protobuf.dev/programming-guides/encoding).
 """
 
-import struct
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import lru_cache
 from typing import TypeAlias
 from uuid import UUID
 
 import qdrant_edge as edge
 from qdrant_client import grpc as pb
 
-from local.qdrant import replies, requests
+from local.qdrant import encoding, replies, requests
 from local.qdrant.identifiers import point_id_message
 
-LENGTH_DELIMITED, FIXED_32 = 2, 5
-SCORE = struct.Struct("<Bf")
-SCORE_TAG = pb.ScoredPoint.DESCRIPTOR.fields_by_name["score"].number << 3 | FIXED_32
-RESULT = bytes([pb.BatchResult.DESCRIPTOR.fields_by_name["result"].number << 3 | LENGTH_DELIMITED])
-"""The tag of `result` in QueryResponse, BatchResult and QueryBatchResponse."""
 UNTOLD = 0
 """The version of a point that the engine did not look up."""
 
@@ -59,7 +50,7 @@ class FoundPoints:
         encoded = b"".join(
             part
             for key, point in zip(keys, found, strict=True)
-            for part in element_parts(self._kept[key].encoded, scored_part(point))
+            for part in encoding.result(self._kept[key].encoded, scored_part(point))
         )
         self._evict()
         return encoded
@@ -78,10 +69,9 @@ class FoundPoints:
             self._keep(*missing[record.id], record)
 
     def _keep(self, key: Key, version: int, record: edge.Record) -> None:
-        payload = None if record.payload is None else replies.payload(record.payload)
-        message = pb.ScoredPoint(id=point_id_message(record.id), version=version, payload=payload)
+        message = pb.ScoredPoint(id=point_id_message(record.id), version=version)
         outdated = self._kept.pop(key, None)
-        kept = self._kept[key] = Kept(version, message.SerializeToString())
+        kept = self._kept[key] = Kept(version, message.SerializeToString() + encoding.payload(record.payload or {}))
         self._size += len(kept.encoded) - (len(outdated.encoded) if outdated is not None else 0)
 
     def _evict(self) -> None:
@@ -91,7 +81,7 @@ class FoundPoints:
 
 def scored_part(point: edge.ScoredPoint) -> bytes:
     """What is of one query only, as a part of a serialised ScoredPoint."""
-    score = SCORE.pack(SCORE_TAG, point.score)
+    score = encoding.score(point.score)
     vector, order_value = point.vector, point.order_value
     if vector is None and order_value is None:
         return score
@@ -100,24 +90,3 @@ def scored_part(point: edge.ScoredPoint) -> bytes:
         order_value=None if order_value is None else replies.order_value(order_value),
     )
     return score + bytes(rest.SerializeToString())
-
-
-def element(encoded: bytes) -> bytes:
-    """A serialised message as an element of the field `result`, which has the same number in every reply."""
-    return b"".join(element_parts(encoded))
-
-
-def element_parts(*encoded: bytes) -> tuple[bytes, ...]:
-    """The same of the parts of a message, to be joined."""
-    return RESULT, varint(sum(map(len, encoded))), *encoded
-
-
-@lru_cache(maxsize=4096)
-def varint(number: int) -> bytes:
-    """Seven bits a byte, the lowest first; the eighth says that more follow."""
-    encoded = bytearray()
-    while number > 0x7F:
-        encoded.append(number & 0x7F | 0x80)
-        number >>= 7
-    encoded.append(number)
-    return bytes(encoded)

@@ -18,7 +18,6 @@ from contextlib import ExitStack, asynccontextmanager
 from pathlib import Path
 
 import qdrant_edge as edge
-from qdrant_client import grpc as pb
 
 from local.processes import LAUNCHER
 from local.qdrant import shards
@@ -32,6 +31,8 @@ log = logging.getLogger(__name__)
 
 # Writes are applied to the copy in portions of this length, between which searches are answered.
 REPLAY_SECONDS = 0.005
+# Between calls of the engine that take long: what has come meanwhile is answered first.
+BREATH_SECONDS = 0.05
 # So few that applying them and storing them is over in less than a search.
 LAST_WRITES = 20
 LONGEST_PAUSE_SECONDS = 600.0
@@ -162,12 +163,12 @@ async def take_over(collection: Collection, shard: edge.EdgeShard, directory: Pa
     """
     with ExitStack() as unless_used:
         unless_used.callback(shard.close)
-        await warm(shard, collection.creation)
+        await asyncio.sleep(BREATH_SECONDS)
         while len(journal) > LAST_WRITES:
             journal.replay(shard, REPLAY_SECONDS)
             await asyncio.sleep(0)
         shard.flush()
-        await asyncio.sleep(0)
+        await asyncio.sleep(BREATH_SECONDS)
         if journal.given_up or collection.closed:
             raise GivenUpError(journal.given_up or "the collection was closed")
         while len(journal):
@@ -176,16 +177,9 @@ async def take_over(collection: Collection, shard: edge.EdgeShard, directory: Pa
         replaced = collection.replace_shard(shard, directory)
         unless_used.pop_all()
     collection.journal = None
+    await asyncio.sleep(BREATH_SECONDS)
     replaced.close()
     await asyncio.to_thread(shards.remove_others, collection.directory)
-
-
-async def warm(shard: edge.EdgeShard, creation: pb.CreateCollection) -> None:
-    """Reads every vector once, or each of the first searches would take as long as an exact one."""
-    for name, params in creation.vectors_config.params_map.map.items():
-        everything = edge.Query.Nearest([1.0] * params.size, using=name)
-        shard.query(edge.QueryRequest(limit=1, query=everything, params=edge.SearchParams(exact=True)))
-        await asyncio.sleep(0)
 
 
 def load(directory: Path) -> edge.EdgeShard:

@@ -5,11 +5,10 @@ from collections.abc import Sequence
 import qdrant_edge as edge
 from qdrant_client import grpc as pb
 
-from local.qdrant import replies, requests
+from local.qdrant import encoding, replies, requests
 from local.qdrant.collection import Collection
 from local.qdrant.collections import Collections
 from local.qdrant.conditions import filters
-from local.qdrant.found import element
 from local.qdrant.identifiers import point_id, point_id_message
 from local.qdrant.refusals import bad_input, refuse_fields
 from local.qdrant.strict import check_filter, check_limit, check_query
@@ -43,7 +42,11 @@ class Reads:
             raise bad_input("every query of a batch must name the collection of the batch")
         collection = self._collections.get(request.collection_name)
         answers = zip(request.query_points, _run(collection, request.query_points), strict=True)
-        return b"".join(element(collection.found.encode(found, query.with_payload)) for query, found in answers)
+        return b"".join(
+            part
+            for query, found in answers
+            for part in encoding.result(collection.found.encode(found, query.with_payload))
+        )
 
     def scroll(self, request: pb.ScrollPoints) -> pb.ScrollResponse:
         """All points that a filter leaves, page by page, in the order of their ids or of a field."""

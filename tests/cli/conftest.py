@@ -4,7 +4,7 @@ import asyncio
 import json
 import threading
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import pytest
 from click.testing import Result
@@ -13,27 +13,37 @@ from typer.testing import CliRunner
 from cli.main import app
 from services.common.server import Registration, open_server
 from services.common.settings import ServiceSettings
-from tests.fakes import FakeGateway
+from tests.cli.admin_fakes import FakeCatalogSettings, FakeIndexAdmin, ListingFake
 from zhiyin.gateway.v1 import gateway_service_pb2_grpc as rpc
+from zhiyin.gateway.v1.catalog_settings_service_pb2_grpc import add_CatalogSettingsServiceServicer_to_server
+from zhiyin.gateway.v1.index_admin_service_pb2_grpc import add_IndexAdminServiceServicer_to_server
 
 
 @dataclass
 class RunningGateway:
-    fake: FakeGateway
-    address: str
+    fake: ListingFake = field(default_factory=ListingFake)
+    index: FakeIndexAdmin = field(default_factory=FakeIndexAdmin)
+    settings: FakeCatalogSettings = field(default_factory=FakeCatalogSettings)
+    address: str = ""
+
+    def registrations(self) -> list[Registration]:
+        adders = {
+            "GatewayService": lambda server: rpc.add_GatewayServiceServicer_to_server(self.fake, server),
+            "IndexAdminService": lambda server: add_IndexAdminServiceServicer_to_server(self.index, server),
+            "CatalogSettingsService": lambda server: add_CatalogSettingsServiceServicer_to_server(
+                self.settings, server
+            ),
+        }
+        return [Registration(f"zhiyin.gateway.v1.{name}", add) for name, add in adders.items()]
 
 
 @pytest.fixture
 def gateway() -> Iterator[RunningGateway]:
-    fake, listening, stop = FakeGateway(), threading.Event(), asyncio.Event()
-    running = RunningGateway(fake, "")
+    running, listening, stop = RunningGateway(), threading.Event(), asyncio.Event()
     loop = asyncio.new_event_loop()
 
     async def serve() -> None:
-        registration = Registration(
-            "zhiyin.gateway.v1.GatewayService", lambda server: rpc.add_GatewayServiceServicer_to_server(fake, server)
-        )
-        async with open_server(ServiceSettings(bind="127.0.0.1:0"), [registration]) as address:
+        async with open_server(ServiceSettings(bind="127.0.0.1:0"), running.registrations()) as address:
             running.address = address
             listening.set()
             await stop.wait()
