@@ -39,12 +39,13 @@ def demo_products(count: int = PRODUCTS) -> Iterator[Product]:
         CommandFailed: the wheel is not installed.
     """
     folder = _data_folder()
-    best = _best_sellers(folder, count)
+    # More products could tell apart what fewer take for sizes of one.
+    best = _best_sellers(folder, max(count, PRODUCTS))
     prices = _median_prices(folder, best.column("product_id"))
     rows = best.to_pylist()
     sizes = {row["product_id"]: size for row in rows if (size := _package_size(row)) is not None}
     primaries = variants_of(rows, sizes)
-    for row in rows:
+    for row in rows[:count]:
         product_id = row["product_id"]
         yield _product(row, prices.get(product_id), sizes.get(product_id), primaries.get(product_id))
 

@@ -62,13 +62,17 @@ def package_size(written: str, category: str) -> PackageSize | None:
     found = _SIZE.fullmatch(written.strip())
     if found is None:
         return None
+    above, _, below = found["number"].partition("/")
+    if Fraction(above) == 0 or Fraction(below or "1") == 0:
+        return None
+    number = Fraction(above) / Fraction(below or "1")
     unit = "OZ" if found["unit"] == "FL OZ" else found["unit"]
     is_liquid = category in _LIQUIDS or found["unit"] == "FL OZ"
     for attribute, table, shown in (("volume", _LITRES, "l"), ("weight", _GRAMS, "g"), ("pieces", _PIECES, "")):
         # An ounce stands in both tables; the category decides.
         if unit in table and not (unit == "OZ" and (attribute == "volume") is not is_liquid):
-            value = Fraction(found["number"]) * Fraction(table[unit])
-            return PackageSize(attribute, float(f"{float(value):.{_DIGITS}g}"), shown) if value > 0 else None
+            value = number * Fraction(table[unit])
+            return PackageSize(attribute, float(f"{float(value):.{_DIGITS}g}"), shown)
     return None
 
 

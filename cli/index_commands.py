@@ -178,9 +178,12 @@ async def _changed(
 ) -> int:
     """Makes a change, follows it where there is patience for it, shows the version, and returns the exit status."""
     async with connected(IndexGateway, target, catalog=catalog, seconds=seconds) as peer:
-        version = await change(peer)
-        if patience is not None:
-            version = await _followed(peer, version.number, Patience(patience))
+        if patience is None:
+            version = await change(peer)
+        else:
+            waiting = Patience(patience)
+            begun = await waiting.call(lambda: change(peer))
+            version = await _followed(peer, begun.number, waiting)
     if as_json:
         write_json({"version": as_dict(version)})
     else:

@@ -4,16 +4,17 @@ Serialised messages that are joined are the message merged of them (protobuf.dev
 """
 
 import struct
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from functools import lru_cache
 from typing import Any
+from uuid import UUID
 
 from google.protobuf.message import Message
 from qdrant_client import grpc as pb
 
 from local.qdrant import replies
 
-FIXED_64, LENGTH_DELIMITED, FIXED_32 = 1, 2, 5
+VARINT, FIXED_64, LENGTH_DELIMITED, FIXED_32 = 0, 1, 2, 5
 
 
 def tag(message: type[Message], field: str, wire_type: int) -> bytes:
@@ -32,6 +33,8 @@ def varint(number: int) -> bytes:
     return bytes(encoded)
 
 
+ID, UUID_TEXT = tag(pb.ScoredPoint, "id", LENGTH_DELIMITED), tag(pb.PointId, "uuid", LENGTH_DELIMITED)
+VERSION = tag(pb.ScoredPoint, "version", VARINT)
 SCORE = tag(pb.ScoredPoint, "score", FIXED_32)
 PAYLOAD = tag(pb.ScoredPoint, "payload", LENGTH_DELIMITED)
 STRING, DOUBLE = tag(pb.Value, "string_value", LENGTH_DELIMITED), tag(pb.Value, "double_value", FIXED_64)
@@ -47,6 +50,16 @@ def result(*parts: bytes) -> tuple[bytes, ...]:
     return RESULT, varint(sum(map(len, parts))), *parts
 
 
+def identity(identifier: UUID | int | str, version: int) -> bytes:
+    """The id and the version of a ScoredPoint."""
+    if isinstance(identifier, int):
+        inside: bytes = pb.PointId(num=identifier).SerializeToString()
+    else:
+        encoded = str(identifier).encode()
+        inside = UUID_TEXT + varint(len(encoded)) + encoded
+    return ID + varint(len(inside)) + inside + VERSION + varint(version)
+
+
 def score(given: float) -> bytes:
     """The score of a ScoredPoint."""
     return SCORE + FLOAT_OF_32.pack(given)
@@ -54,25 +67,20 @@ def score(given: float) -> bytes:
 
 def payload(given: Mapping[str, Any]) -> bytes:
     """The payload of a ScoredPoint."""
-    return b"".join(part for name, field in given.items() for part in entry(name, value(field)))
+    return b"".join([entry(name, value(field)) for name, field in given.items()])
 
 
-def entry(name: str, encoded: bytes) -> Iterator[bytes]:
-    """The parts of one field of a payload."""
-    key, length = field_name(name), varint(len(encoded))
-    yield PAYLOAD
-    yield varint(len(key) + len(VALUE) + len(length) + len(encoded))
-    yield key
-    yield VALUE
-    yield length
-    yield encoded
+def entry(name: str, encoded: bytes) -> bytes:
+    """One field of a payload."""
+    inside = field_name(name) + varint(len(encoded)) + encoded
+    return PAYLOAD + varint(len(inside)) + inside
 
 
 @lru_cache(maxsize=4096)
 def field_name(name: str) -> bytes:
-    """The key of an entry."""
+    """The key of an entry, and what its value begins with."""
     encoded = name.encode()
-    return KEY + varint(len(encoded)) + encoded
+    return KEY + varint(len(encoded)) + encoded + VALUE
 
 
 def value(given: Any) -> bytes:

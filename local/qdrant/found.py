@@ -6,15 +6,13 @@ search by vectors tells the version: what is ordered by a field, or by nothing, 
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import TypeAlias
+from typing import NamedTuple, TypeAlias
 from uuid import UUID
 
 import qdrant_edge as edge
 from qdrant_client import grpc as pb
 
 from local.qdrant import encoding, replies, requests
-from local.qdrant.identifiers import point_id_message
 
 UNTOLD = 0
 """The version of a point that the engine did not look up."""
@@ -24,8 +22,7 @@ Key: TypeAlias = tuple[bytes, UUID | int | str]
 """What of the payload is asked for, serialised, and the id of the point."""
 
 
-@dataclass(frozen=True, slots=True)
-class Kept:
+class Kept(NamedTuple):
     """A point as a part of a serialised ScoredPoint: id, version and payload."""
 
     version: int
@@ -69,9 +66,9 @@ class FoundPoints:
             self._keep(*missing[record.id], record)
 
     def _keep(self, key: Key, version: int, record: edge.Record) -> None:
-        message = pb.ScoredPoint(id=point_id_message(record.id), version=version)
+        encoded = encoding.identity(key[1], version) + encoding.payload(record.payload or {})
         outdated = self._kept.pop(key, None)
-        kept = self._kept[key] = Kept(version, message.SerializeToString() + encoding.payload(record.payload or {}))
+        kept = self._kept[key] = Kept(version, encoded)
         self._size += len(kept.encoded) - (len(outdated.encoded) if outdated is not None else 0)
 
     def _evict(self) -> None:

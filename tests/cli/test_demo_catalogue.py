@@ -5,6 +5,7 @@ from collections import Counter
 import pytest
 
 from cli.demo_catalogue import demo_products
+from cli.demo_sizes import package_size, variants_of
 from cli.demo_words import readable, readable_size
 from cli.products import product_of
 from cli.rows import Row
@@ -75,6 +76,67 @@ def test_names_of_a_till_become_names_for_people(name, shown):
 )
 def test_sizes_have_units_that_people_know(size, shown):
     assert readable_size(size) == shown
+
+
+@pytest.mark.parametrize(
+    ("written", "category", "measured"),
+    [
+        # 1 lb = 453.59237 g, 1 oz = 1/16 lb, 1 US gal = 3.785411784 l = 4 qt = 8 pt = 128 fl oz.
+        ("16 OZ", "CHEESE", ("weight", 453.592, "g")),
+        ("10.75 OZ", "SOUP", ("weight", 304.757, "g")),
+        ("3 LB", "COFFEE", ("weight", 1360.78, "g")),
+        ("128 OZ", "FLUID MILK PRODUCTS", ("volume", 3.78541, "l")),
+        ("1 GA", "FLUID MILK PRODUCTS", ("volume", 3.78541, "l")),
+        ("1/2 GAL", "FLUID MILK PRODUCTS", ("volume", 1.89271, "l")),
+        (".5 L", "WATER", ("volume", 0.5, "l")),
+        ("32 FL OZ", "CONDIMENTS/SAUCES", ("volume", 0.946353, "l")),
+        ("18 CT", "EGGS", ("pieces", 18, "")),
+        ("1 DZ", "EGGS", ("pieces", 12, "")),
+    ],
+)
+def test_a_size_is_a_number_with_the_unit_that_its_category_is_sold_by(written, category, measured):
+    found = package_size(written, category)
+    assert found is not None
+    assert (found.attribute, found.value, found.unit) == measured
+
+
+@pytest.mark.parametrize("written", ["", "OZ", "12 PK/12 OZ", "8 1/2 OZ", "83.5 SQ FT", "L 16 OZ", "0 OZ", "1/0 L"])
+def test_a_size_that_is_no_single_number_stays_text(written):
+    assert package_size(written, "CHEESE") is None
+
+
+def of_one_type(*written, product_type="CATSUP"):
+    shared = {"department": "GROCERY", "product_category": "CONDIMENTS/SAUCES", "brand": "National"}
+    rows = [
+        {**shared, "product_id": i, "product_type": product_type, "manufacturer_id": 1} for i in range(len(written))
+    ]
+    sizes = {i: package_size(size, "CONDIMENTS/SAUCES") for i, size in enumerate(written) if size}
+    return variants_of(rows, sizes)
+
+
+def test_sizes_that_are_clearly_apart_are_variants_of_the_best_seller():
+    assert of_one_type("24 OZ", "36 OZ", None, "32 OZ") == {1: 0, 3: 0}
+
+
+def test_products_of_about_the_same_size_are_different_products():
+    assert of_one_type("14 OZ", "15 OZ") == {}
+    assert of_one_type("14 OZ", "28 OZ", "14 OZ") == {}
+
+
+def test_a_type_that_holds_all_kinds_of_products_has_no_variants():
+    assert of_one_type("8 OZ", "16 OZ", product_type="MISC CHEESE") == {}
+
+
+def test_the_sizes_of_one_product_are_variants_of_its_best_seller(products):
+    by_id = {product.id: product for product in products}
+    milk = [p for p in products if p.title.startswith("Chocolate milk, 1") and p.brand == "Store brand"]
+    assert {p.title for p in milk} == {f"Chocolate milk, {size}" for size in ("1 gal", "1/2 gal", "1 quart", "1 pint")}
+    primary = next(p for p in milk if p.title.endswith("1 gal"))
+    assert {p.primary_product_id for p in milk if p is not primary} == {primary.id}
+    for product in products:
+        if product.primary_product_id:
+            assert by_id[product.primary_product_id].primary_product_id == ""
+            assert by_id[product.primary_product_id].brand == product.brand
 
 
 def test_a_row_of_the_import_can_say_all_that_the_catalogue_says(products):

@@ -22,6 +22,11 @@ def test_the_demonstration_shows_everything_and_ends_with_status_zero(stack_dire
     assert "300 created" in shown
     assert "牛奶" in shown
     assert re.search(r"similarity_term [\d.]+ \+ lexical_term [\d.]+", shown)
+    assert "+ volume: number, l; filterable, facetable" in shown
+    assert re.search(r"volume [\d.]+\.\.(?:0\.\d+|1) l", shown), "the filter keeps to what is up to a litre"
+    assert re.search(r"Store brand +│ +[1-9]", shown), "a facet"
+    assert "+1 variant" in shown
+    assert re.search(r"on disk after \d+ ms, found by --max-price [\d.]+ USD after \d+ ms", shown)
     tree = shown[shown.rindex("through every service") :]
     for part in (
         "GatewayService/Search",

@@ -165,7 +165,7 @@ async def test_settling_waits_for_no_writer_who_holds_an_entry(queues):
     offers = await queues.offers.take(10, without=[])
     async with asyncio.timeout(3), queues.database.transaction() as writer:
         for table in ("outbox", "offer_outbox"):
-            change = f"UPDATE {table} SET change = change + 1 WHERE product_id = 'b'"  # noqa: S608 - constants
+            change = f"UPDATE {table} SET change = change + 1 WHERE product_id = 'b'"
             await writer.execute(change)
         await queues.outbox.settle(changes, [])
         await queues.offers.settle(offers)
