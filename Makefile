@@ -27,7 +27,7 @@ demo: install  ## Start everything, load a real catalogue, search it, print the 
 	$(BIN)/zhiyin demo
 
 test: install  ## Unit, contract and end-to-end tests
-	$(BIN)/pytest
+	$(BIN)/pytest --numprocesses=auto --maxprocesses=4 --dist=loadfile
 
 test-faults: install  ## Kill processes of a running stack under load
 	$(BIN)/pytest -m faults tests/faults

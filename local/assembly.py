@@ -20,6 +20,7 @@ from local.postgres import PostgresServer
 from local.processes import Child
 from local.program import Program, is_receiving, is_serving
 from local.qdrant import QdrantServer
+from local.qdrant.settings import OptimiserSettings
 from local.stores import OwnedDatabase, owned_databases, postgres_servers
 
 
@@ -117,6 +118,7 @@ def _engines(settings: StackSettings, addresses: Addresses, environment: Mapping
             log=settings.data_dir / "logs" / "qdrant.log",
             environment=environment,
             note=settings.data_dir / "run" / "qdrant.json",
+            settings=OptimiserSettings(exact_points=settings.local_exact_points),
         )
     return engines
 

@@ -50,6 +50,9 @@ class StackSettings(BaseSettings):
     )
     encoder_model: str | None = Field(None, description="Model of the encoder; absent = multilingual-e5-small.")
 
+    local_exact_points: Annotated[int, Field(gt=0)] = Field(
+        50_000, description="Points up to which the embedded Qdrant engine searches exactly; above, through graphs."
+    )
     kept_spans: Annotated[int, Field(gt=0)] = Field(20_000, description="Spans that the receiver keeps.")
     start_seconds: Seconds = Field(180.0, description="Time that a service may take until it serves.")
     stop_seconds: Seconds = Field(15.0, description="Time that a process may take to drain before it is killed.")

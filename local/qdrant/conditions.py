@@ -13,8 +13,12 @@ from local.qdrant.refusals import bad_input, not_served, refuse_fields
 
 def filters(message: pb.Filter) -> edge.Filter:
     """A filter with all it contains."""
+    must = [condition(part) for part in message.must]
+    if message.min_should.min_count > len(message.min_should.conditions):
+        # Nothing meets two of one condition, but qdrant-edge-py 0.9.0 forgets such a demand beside any other clause.
+        must.append(edge.HasIdCondition(set()))
     return edge.Filter(
-        must=[condition(part) for part in message.must] or None,
+        must=must or None,
         should=[condition(part) for part in message.should] or None,
         must_not=[condition(part) for part in message.must_not] or None,
         min_should=min_should(message.min_should) if message.HasField("min_should") else None,

@@ -1,7 +1,7 @@
 """Found points as bytes of the reply, without turning the same payload into protobuf again and again.
 
-Building the payloads of 400 points from Python objects takes 8 ms and joining their bytes less than one, so the bytes
-are kept. The engine counts up a point's version with every change, which tells whether they still hold. Only a
+Reading and encoding the payloads of 400 points takes 6 ms and joining their bytes less than one, so the bytes are
+kept. The engine counts up a point's version with every change, which tells whether they still hold. Only a
 search by vectors tells the version: what is ordered by a field, or by nothing, comes with 0, and is read again.
 """
 

@@ -191,3 +191,21 @@ def test_a_filter_leaves_what_a_second_implementation_says(stub, products, given
         )
         near = {result.id.uuid for result in stub.Query(query, timeout=SECONDS).result}
         assert near == {one.identifier for one in stored if one.identifier in expected and "dense" in one.vectors}
+
+
+def test_a_demand_for_more_conditions_than_are_listed_leaves_nothing(stub, products):
+    brand = pb.Condition(field=pb.FieldCondition(key="brand", match=pb.Match(keyword="a")))
+    upsert = pb.UpsertPoints(
+        collection_name=products,
+        wait=True,
+        points=[point(Stored(identifier(NAMES[0]).uuid, {"brand": "a"}, frozenset({"dense"})))],
+    )
+    stub.Upsert(upsert, timeout=SECONDS)
+    two_of_one = pb.MinShould(conditions=[brand], min_count=2)
+    for wanted in (
+        pb.Filter(min_should=two_of_one),
+        pb.Filter(should=[brand], min_should=two_of_one),
+        pb.Filter(must=[brand], min_should=two_of_one),
+    ):
+        count = pb.CountPoints(collection_name=products, filter=wanted, exact=True)
+        assert stub.Count(count, timeout=SECONDS).result.count == 0
