@@ -10,7 +10,7 @@ from rich.console import Console
 from rich.text import Text
 
 WIDE: Final = 200
-"""Columns where output goes to a file or a pipe: rich would cut tables at 80, and what reads them has no use for that."""
+"""Columns where output goes to a file or a pipe; rich would cut tables at 80."""
 RESULTS: Final = Console(width=None if sys.stdout.isatty() else WIDE)
 NOTES: Final = Console(stderr=True)
 
