@@ -142,3 +142,26 @@ async def test_an_attribute_that_is_no_longer_searchable_is_not_found_by_its_wor
 
 def test_a_products_point_has_the_same_id_in_every_version():
     assert point_uuid("c", "p") == point_uuid("c", "p") != point_uuid("d", "p")
+
+
+async def test_ties_stand_by_product_id_also_after_everything_was_restarted(
+    serve, serve_encoder, catalogue_url, own_qdrant, catalog
+):
+    engine = await own_qdrant("kept")
+    encoder = index_shop.FakeEncoder()
+
+    async def order():
+        opened = index_shop.open_shop(serve, serve_encoder, catalogue_url, engine.address, catalog, [encoder])
+        async with opened as shop:
+            # Written in an order that is not that of their ids; the second time nothing changes.
+            await shops.upsert(shop, *[shops.product(f"p{n:02}", "green tea") for n in (7, 3, 11, 1, 9, 5, 2)])
+            await shops.eventually(lambda: all_found(shop, 7))
+            return [f.candidate.product_id for f in (await shops.search(shop, "green tea", limit=50)).found]
+
+    before = await order()
+    await engine.start()
+    assert before == await order() == ["p01", "p02", "p03", "p05", "p07", "p09", "p11"]
+
+
+async def all_found(shop, count):
+    return len((await shops.search(shop, "green tea", limit=50)).found) == count
