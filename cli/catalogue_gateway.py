@@ -6,9 +6,8 @@ from typing import Final
 
 from google.protobuf.field_mask_pb2 import FieldMask
 
-from cli.gateway import PEER, Gateway
-from services.common.channels import Peer, open_peer
-from services.common.settings import TransportSettings, load
+from cli.gateway import Gateway, connected
+from services.common.channels import Peer
 from zhiyin.common.v1.product_pb2 import Product
 from zhiyin.common.v1.write_pb2 import OfferUpdate, WaitUntil
 from zhiyin.gateway.v1 import gateway_service_pb2 as pb
@@ -35,8 +34,7 @@ class CatalogueGateway(Gateway):
         request = pb.UpsertProductsRequest(
             catalog=self._catalog, products=products, wait_until=wait_until, update_mask=mask
         )
-        with self._saying_where():
-            return await self._upsert(request, at_most=self._seconds)
+        return await self._call(self._upsert, request)
 
     async def update_offers(
         self, updates: Sequence[OfferUpdate], fields: Sequence[str], wait_until: "WaitUntil.ValueType"
@@ -46,8 +44,7 @@ class CatalogueGateway(Gateway):
         request = pb.UpdateOffersRequest(
             catalog=self._catalog, updates=updates, update_mask=mask, wait_until=wait_until
         )
-        with self._saying_where():
-            return await self._offers(request, at_most=self._seconds)
+        return await self._call(self._offers, request)
 
     async def page(self, request: pb.ListProductsRequest) -> pb.ListProductsResponse:
         """One page of the catalogue; the catalogue is filled in."""
@@ -72,5 +69,5 @@ async def open_catalogue(target: str, *, catalog: str, seconds: float) -> AsyncI
     Raises:
         SettingsError: the variables of transport security are wrong.
     """
-    async with open_peer(PEER, target, load(TransportSettings)) as peer:
-        yield CatalogueGateway(peer, catalog, seconds)
+    async with connected(CatalogueGateway, target, catalog=catalog, seconds=seconds) as gateway:
+        yield gateway

@@ -77,15 +77,6 @@ class RegisteredVersion:
     target_settings_version: int
     """The one that products are being indexed by."""
 
-    @property
-    def is_settled(self) -> bool:
-        """Whether nothing but ordinary changes is left to do for it."""
-        return (
-            self.state is not VersionState.BUILDING
-            and self.built_to is None
-            and self.settings_version == self.target_settings_version
-        )
-
 
 @dataclass(frozen=True, slots=True)
 class IndexCounts:
