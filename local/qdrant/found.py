@@ -43,33 +43,35 @@ class FoundPoints:
         """`found`, queried without payload, as a serialised BatchResult, with the payload that `selection` names."""
         selected = selection.SerializeToString()
         keys: list[Key] = [(selected, point.id) for point in found]
-        self._read_missing(found, keys, selection)
-        encoded = b"".join(
+        kept = [self._kept.get(key) for key in keys]
+        outdated = [
+            place
+            for place, (known, point) in enumerate(zip(kept, found, strict=True))
+            if known is None or known.version != point.version or known.version == UNTOLD
+        ]
+        if outdated:
+            records = self._read([keys[place] for place in outdated], selection)
+            for place, record in zip(outdated, records, strict=True):
+                kept[place] = self._keep(keys[place], found[place].version, record)
+            self._evict()
+        return b"".join(
             part
-            for key, point in zip(keys, found, strict=True)
-            for part in encoding.result(self._kept[key].encoded, scored_part(point))
+            for known, point in zip(kept, found, strict=True)
+            if known is not None
+            for part in encoding.result(known.encoded, scored_part(point))
         )
-        self._evict()
-        return encoded
 
-    def _read_missing(
-        self, found: Sequence[edge.ScoredPoint], keys: Sequence[Key], selection: pb.WithPayloadSelector
-    ) -> None:
-        missing = {}
-        for key, point in zip(keys, found, strict=True):
-            kept, version = self._kept.get(key), point.version
-            if kept is None or kept.version != version or version == UNTOLD:
-                missing[key[1]] = key, version
-        if not missing:
-            return
-        for record in self._shard.retrieve(list(missing), with_payload=requests.selector(selection), with_vector=False):
-            self._keep(*missing[record.id], record)
+    def _read(self, keys: Sequence[Key], selection: pb.WithPayloadSelector) -> list[edge.Record]:
+        """In the order of `keys`, as the engine answers."""
+        ids = [identifier for _, identifier in keys]
+        return self._shard.retrieve(ids, with_payload=requests.selector(selection), with_vector=False)
 
-    def _keep(self, key: Key, version: int, record: edge.Record) -> None:
-        encoded = encoding.identity(key[1], version) + encoding.payload(record.payload or {})
+    def _keep(self, key: Key, version: int, record: edge.Record) -> Kept:
+        kept = Kept(version, encoding.identity(key[1], version) + encoding.payload(record.payload or {}))
         outdated = self._kept.pop(key, None)
-        kept = self._kept[key] = Kept(version, encoded)
+        self._kept[key] = kept
         self._size += len(kept.encoded) - (len(outdated.encoded) if outdated is not None else 0)
+        return kept
 
     def _evict(self) -> None:
         while self._size > self._capacity:
