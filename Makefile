@@ -9,7 +9,7 @@ RELEASED := protos/released.binpb
 
 .DEFAULT_GOAL := help
 .PHONY: help install demo test test-faults conformance check format lint type imports manifests images proto proto-lint proto-drift proto-release migrations-release \
-	bench-encoder bench-offers bench-retrieval bench-search clean
+	bench-encoder bench-events bench-offers bench-recommend bench-retrieval bench-search eval-recommend eval-recommend-offline clean
 
 help:  ## List the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -83,14 +83,26 @@ migrations-release: install  ## Freeze the migrations of all services as release
 bench-encoder: install  ## Texts/s through gRPC beside sentence-transformers
 	$(BIN)/python -m benchmarks.encoder
 
+bench-events: install  ## Events through gRPC beside a bare COPY into the same tables, one event at a time, counting
+	$(BIN)/python -m benchmarks.events
+
 bench-offers: install  ## Prices changed through gRPC beside a bare upsert, and how soon filters show them
 	$(BIN)/python -m benchmarks.offers
+
+bench-recommend: install  ## Recommendations, a long profile, and how soon a click changes what comes next
+	$(BIN)/python -m benchmarks.recommend_latency
 
 bench-retrieval: install  ## The local engine at 20,000 and 200,000 points beside the bare engine
 	$(BIN)/python -m benchmarks.retrieval
 
 bench-search: install  ## Search end to end beside a FastAPI + sentence-transformers process
 	$(BIN)/python -m benchmarks.search
+
+eval-recommend: install  ## Recommendation through the running services beside each source alone
+	$(BIN)/python -m benchmarks.eval_recommend
+
+eval-recommend-offline: install  ## The same by plain numpy, without services
+	$(BIN)/python -m benchmarks.recommend_offline
 
 clean:  ## Remove what was built; data directories stay
 	rm -rf build benchmarks/out .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

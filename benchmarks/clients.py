@@ -73,6 +73,30 @@ class SearchClient:
         return Answer(remark="+".join(harmless), trace_id=trace_id)
 
 
+class RecommendClient:
+    """Our Recommend, over gRPC; a query is the id of a visitor."""
+
+    def __init__(self, channel: grpc.aio.Channel, *, is_traced: bool) -> None:
+        self._recommend = gateway_rpc.GatewayServiceStub(channel).Recommend
+        self._flags = "01" if is_traced else "00"
+
+    async def ask(self, text: str) -> Answer:
+        """One first page. One that lacks a source, or the ranker's order, is no answer: less was done for it."""
+        trace_id = secrets.token_hex(16)
+        header = f"00-{trace_id}-{secrets.token_hex(8)}-{self._flags}"
+        request = gateway_pb.RecommendRequest(visitor_id=text, page_size=RESULTS)
+        try:
+            reply = await self._recommend(request, timeout=CALL_SECONDS, metadata=(("traceparent", header),))
+        except grpc.aio.AioRpcError as error:
+            return Answer(error.code().name)
+        missing = [DegradationKind.Name(part.kind).removeprefix("DEGRADATION_KIND_") for part in reply.degradations]
+        if missing:
+            return Answer("+".join(missing))
+        if len(reply.recommendations) != RESULTS:
+            return Answer("TOO_FEW_RESULTS")
+        return Answer(trace_id=trace_id)
+
+
 class EncodeClient:
     """Our encoder, one query in a call."""
 
@@ -131,14 +155,14 @@ async def _reply(reader: asyncio.StreamReader) -> tuple[bytes, bytes]:
 
 
 def open_client(kind: str, address: str, *, is_traced: bool) -> AbstractAsyncContextManager[Client]:
-    """A client by its kind, `search`, `encode` or `alternative`, for host:port.
+    """A client by its kind, `search`, `recommend`, `encode` or `alternative`, for host:port.
 
     Raises:
         ValueError: there is no such kind.
     """
     if kind == "alternative":
         return _open_alternative(address)
-    if kind not in {"search", "encode"}:
+    if kind not in {"search", "recommend", "encode"}:
         raise ValueError(f"no such kind of client: {kind}")
     return _open_grpc(kind, address, is_traced=is_traced)
 
@@ -146,7 +170,11 @@ def open_client(kind: str, address: str, *, is_traced: bool) -> AbstractAsyncCon
 @asynccontextmanager
 async def _open_grpc(kind: str, address: str, *, is_traced: bool) -> AsyncIterator[Client]:
     async with grpc.aio.insecure_channel(address, options=_OPTIONS) as channel:
-        yield EncodeClient(channel) if kind == "encode" else SearchClient(channel, is_traced=is_traced)
+        if kind == "encode":
+            yield EncodeClient(channel)
+        else:
+            client = RecommendClient if kind == "recommend" else SearchClient
+            yield client(channel, is_traced=is_traced)
 
 
 @asynccontextmanager

@@ -30,7 +30,7 @@ class Job:
     """What to do."""
 
     kind: str
-    """Of client: `search`, `encode` or `alternative`."""
+    """Of client: `search`, `recommend`, `encode` or `alternative`."""
     address: str
     """host:port."""
     in_flight: int

@@ -38,7 +38,7 @@ def demo_products(count: int = PRODUCTS) -> Iterator[Product]:
     Raises:
         CommandFailed: the wheel is not installed.
     """
-    folder = _data_folder()
+    folder = data_folder()
     # More products could tell apart what fewer take for sizes of one.
     best = _best_sellers(folder, max(count, PRODUCTS))
     prices = _median_prices(folder, best.column("product_id"))
@@ -50,7 +50,12 @@ def demo_products(count: int = PRODUCTS) -> Iterator[Product]:
         yield _product(row, prices.get(product_id), sizes.get(product_id), primaries.get(product_id))
 
 
-def _data_folder() -> Path:
+def data_folder() -> Path:
+    """Where the tables of the data are.
+
+    Raises:
+        CommandFailed: the wheel is not installed.
+    """
     # Found without importing it, because the package would load pandas.
     spec = find_spec(_PACKAGE)
     if spec is None or spec.origin is None:

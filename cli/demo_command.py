@@ -5,6 +5,7 @@ import shlex
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
 
@@ -12,6 +13,16 @@ from google.protobuf.json_format import MessageToJson
 
 from cli.catalogue_gateway import CatalogueGateway
 from cli.demo_catalogue import demo_products
+from cli.demo_households import (
+    HOUSEHOLDS,
+    Basket,
+    baskets,
+    busiest_household,
+    events_of,
+    purchases_of_most_bought,
+    unknown_category,
+    visitor_of,
+)
 from cli.demo_shop import (
     Shop,
     declare_attributes,
@@ -22,6 +33,8 @@ from cli.demo_shop import (
     show_variants,
     wait_for_settings,
 )
+from cli.demo_visitor import Visitor, show_visitor, wait_until_counted
+from cli.events_commands import EventImportOptions, import_events
 from cli.import_command import ImportOptions, import_file
 from cli.options import DEFAULT_GATEWAY
 from cli.output import RESULTS, note, plain
@@ -80,8 +93,10 @@ async def show_all(options: DemoOptions) -> int:
                 page = await _search(shop)
                 await show_filter(shop, PAGE_SIZE)
                 await show_price_change(shop, await show_variants(shop, PAGE_SIZE))
+                visitor = await _replay(place, settings, shop, options.products)
+                await show_visitor(shop, visitor)
                 await _trace(place, page)
-                _hint(place, page, settings)
+                _hint(place, page, settings, visitor.name)
                 if place.is_ours and not options.leave:
                     note("Everything stays up until Ctrl-C.", "bold green")
                     await asyncio.Event().wait()
@@ -122,6 +137,37 @@ def _catalogue_file(folder: Path, count: int) -> Path:
     return path
 
 
+async def _replay(place: _Place, settings: StackSettings, shop: Shop, count: int) -> Visitor:
+    """Replays purchases as events; returns the visitor that the rest is about."""
+    head(f"Replaying what {HOUSEHOLDS} real households bought in a year, moved to end now")
+    products = await asyncio.to_thread(lambda: list(demo_products(count)))
+    made = await asyncio.to_thread(baskets, [product.id for product in products])
+    file = await asyncio.to_thread(_events_file, settings.data_dir, count, made)
+    note(f"zhiyin events import {file} --catalog {CATALOG}", "dim")
+    summary = await import_events(EventImportOptions(file, gateway=place.gateway, catalog=CATALOG))
+    if summary.rejected:
+        raise CommandFailed("some of the purchases did not go in")
+    await wait_until_counted(shop, *purchases_of_most_bought(made))
+    household = busiest_household(made)
+    categories = {product.id: product.categories[0].split(" > ")[1] for product in products}
+    return Visitor(visitor_of(household), unknown_category(made, household, categories).lower())
+
+
+def _events_file(folder: Path, count: int, made: list[Basket]) -> Path:
+    """Written once: the same purchase at another time would be another one, and is refused."""
+    path = folder / f"demo-events-{count}.jsonl"
+    if not path.exists():
+        written = path.with_suffix(".new")
+        try:
+            with written.open("w", encoding="utf-8") as file:
+                for event in events_of(made, datetime.now(UTC)):
+                    file.write(MessageToJson(event, indent=None) + "\n")
+            written.replace(path)
+        except OSError as exc:
+            raise CommandFailed(f"{path}: {exc.strerror}") from exc
+    return path
+
+
 async def _search(shop: Shop) -> Page:
     """The searches, each with its first results; the first one goes on to page two. Returns the last one."""
     async with shop.open() as gateway:
@@ -152,7 +198,7 @@ async def _trace(place: _Place, page: Page) -> None:
     show_trace(page.trace_id, trace_tree(await complete_trace(place.spans, page.trace_id, TRACE_SECONDS)))
 
 
-def _hint(place: _Place, page: Page, settings: StackSettings) -> None:
+def _hint(place: _Place, page: Page, settings: StackSettings, visitor: str) -> None:
     head("What to try next")
     gateway = "" if place.gateway == DEFAULT_GATEWAY else f" --gateway {place.gateway}"
     spans = "" if place.spans in {None, DEFAULT_SPANS} else f" --spans {place.spans}"
@@ -164,6 +210,11 @@ def _hint(place: _Place, page: Page, settings: StackSettings) -> None:
         f"zhiyin search 'ice cream' --max-price 3 --brand 'Store brand' --pages 2 --catalog {CATALOG}{gateway}",
         f"zhiyin search cheese --attribute 'weight=..0.25 kg' --facet brand --sort price --catalog {CATALOG}{gateway}",
         f"zhiyin similar {product} --catalog {CATALOG}{gateway}",
+        f"zhiyin recommend --visitor {visitor} --language zh --explain --catalog {CATALOG}{gateway}",
+        f"zhiyin recommend --page product --product {product} --catalog {CATALOG}{gateway}",
+        f"zhiyin profile --visitor {visitor} --catalog {CATALOG}{gateway}",
+        f"zhiyin stats {product} --catalog {CATALOG}{gateway}",
+        f"zhiyin erase --visitor {visitor} --catalog {CATALOG}{gateway}",
         f"zhiyin show {product} --catalog {CATALOG}{gateway}",
         f"zhiyin index status --catalog {CATALOG}{gateway}",
         f"zhiyin trace {page.trace_id}{spans}",

@@ -47,7 +47,7 @@ TILL_NAME: Final = "catsup"
 REDUCTION: Final = Decimal("0.75")
 EFFECT_SECONDS: Final = 10.0
 POLL_SECONDS: Final = 0.02
-ATTEMPTS: Final = 5
+ATTEMPTS: Final = 15
 PAUSE_SECONDS: Final = 1.0
 SEARCH_SECONDS: Final = 10.0
 _USES: Final = (AttributeUse.ATTRIBUTE_USE_FILTERABLE, AttributeUse.ATTRIBUTE_USE_FACETABLE)
@@ -74,16 +74,16 @@ def head(text: str) -> None:
 
 
 async def first_page(gateway: CatalogueGateway, request: SearchRequest) -> Page:
-    """The first page, shown; asked for again while a busy machine's encoder is too slow for it.
+    """The first page, shown; asked for again while a busy machine's encoder is not through with products or query.
 
     Raises:
         CommandFailed: it is empty.
     """
     for attempt in range(ATTEMPTS):
         (page,) = await pages_of(gateway, request, 1)
-        if attempt == ATTEMPTS - 1 or not _lacks_meaning(page):
+        if attempt == ATTEMPTS - 1 or (page.response.results and not _lacks_meaning(page)):
             break
-        note("The encoder was too slow for this machine's load: searching again.", "yellow")
+        note("The encoder is not through yet on this machine: searching again.", "yellow")
         await asyncio.sleep(PAUSE_SECONDS)
     show_pages([page], explain=False)
     if not page.response.results:

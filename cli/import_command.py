@@ -213,7 +213,7 @@ def _writer(session: _Session, gateway: CatalogueGateway) -> Upsert:
     fields = file.fields if file.fields is not None else mask_of(file.columns or ())
     if not fields:
         raise FileError(f"--partial is for files whose columns are known at the beginning, not for {file.file_format}")
-    return PartialWriter(gateway, waiting, fields).write
+    return PartialWriter(gateway, waiting, fields, session.options.read.region).write
 
 
 async def _mark_missing(session: _Session, gateway: CatalogueGateway, tally: Tally) -> int | None:

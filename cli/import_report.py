@@ -13,10 +13,15 @@ from cli.checking import Checked
 from cli.importing import Summary
 from cli.output import NOTES, RESULTS, note, plain, write_json
 from cli.problems import Problem, Severity, fix_of
-from cli.rows import FileError, RowFile
+from cli.rows import FileError, FileFormat, RowFile
 
 SHOWN_PROBLEMS: Final = 20
 SHOWN_COLUMNS: Final = 40
+_LOOKED_FOR: Final = {
+    FileFormat.GOOGLE_XML: ": it has no elements <item> or <entry>",
+    FileFormat.JSON_LD: ": it has no nodes of schema.org's Product or ProductGroup",
+}
+"""What a product is in formats that also hold other things."""
 
 
 class Progressing(Protocol):
@@ -29,6 +34,14 @@ class Progressing(Protocol):
     @property
     def position(self) -> int:
         """How much of the file is done; see RowFile.size."""
+
+
+class Measured(Protocol):
+    """What a progress bar is over."""
+
+    @property
+    def size(self) -> int:
+        """All of it; see RowFile.size."""
 
 
 def say_what_it_is(path: Path, file: RowFile) -> None:
@@ -68,7 +81,7 @@ def problem_report(errors: Path | None, *, as_json: bool) -> Iterator[Callable[[
 
 
 @contextmanager
-def progress_bar(file: RowFile, *, shown: bool) -> Iterator[Callable[[Progressing], None]]:
+def progress_bar(file: Measured, *, shown: bool) -> Iterator[Callable[[Progressing], None]]:
     """A bar over the file."""
     columns = (
         BarColumn(),
@@ -104,7 +117,7 @@ def show_summary(summary: Summary, file: RowFile, seconds: float, marked: int | 
     )
     if marked is not None:
         RESULTS.print(f"{marked:,} products that the file lacks were marked out of stock", highlight=False)
-    _note_remarks(file)
+    _note_remarks(file, summary.rows)
     if summary.not_yet_searchable:
         note(
             "Everything is on disk, but some products were not searchable in time; they follow by themselves.", "yellow"
@@ -125,7 +138,7 @@ def show_check(checked: Checked, file: RowFile, *, as_json: bool) -> None:
         for code, count in found.most_common():
             fix = f": {fix_of(code)}" if fix_of(code) else ""
             RESULTS.print(plain(f"  {count:>8,} {severity} {code}{fix}"), highlight=False, soft_wrap=True)
-    _note_remarks(file)
+    _note_remarks(file, checked.rows)
 
 
 @contextmanager
@@ -161,8 +174,10 @@ def _file_facts(file: RowFile) -> dict[str, Any]:
     }
 
 
-def _note_remarks(file: RowFile) -> None:
+def _note_remarks(file: RowFile, rows: int) -> None:
     remarks = file.remarks
+    if not rows and not remarks.skipped:
+        note(f"no products were found in the file{_LOOKED_FOR.get(file.file_format, '')}", "yellow")
     if remarks.skipped:
         note(f"{remarks.skipped:,} products were left out: drafts, archived, unlisted or not published")
     if remarks.unused:

@@ -11,6 +11,7 @@ from cli.facets import facet_spec
 from cli.gateway import connected, open_gateway
 from cli.options import DEFAULT_GATEWAY, CatalogOption, GatewayOption, JsonOption, TimeoutOption
 from cli.output import write_json
+from cli.pages import page_json
 from cli.running import run
 from cli.search_options import (
     AttributeOption,
@@ -30,7 +31,7 @@ from cli.search_options import (
     product_filter,
     variant_mode,
 )
-from cli.search_results import Page, page_json, pages_of, show_pages
+from cli.search_results import Page, pages_of, show_pages
 from zhiyin.common.v1.filter_pb2 import AttributeCondition
 from zhiyin.common.v1.result_set_pb2 import RelaxationMode, SortOrder
 from zhiyin.gateway.v1 import gateway_service_pb2 as pb
@@ -103,7 +104,7 @@ def search(
             relaxation=_relaxation(relax=relax),
             variants=variant_mode(separate=separate_variants),
         )
-        conditions = await _conditions(attribute, gateway, catalog, timeout)
+        conditions = await conditions_of(attribute, gateway, catalog, timeout)
         if (chosen := product_filter(options, conditions)) is not None:
             request.filter.CopyFrom(chosen)
         async with open_gateway(gateway, catalog=catalog, seconds=timeout) as peer:
@@ -151,7 +152,7 @@ def similar(
             excluded_product_ids=exclude or [],
             variants=variant_mode(separate=separate_variants),
         )
-        conditions = await _conditions(attribute, gateway, catalog, timeout)
+        conditions = await conditions_of(attribute, gateway, catalog, timeout)
         if (chosen := product_filter(options, conditions)) is not None:
             request.filter.CopyFrom(chosen)
         async with open_gateway(gateway, catalog=catalog, seconds=timeout) as peer:
@@ -165,8 +166,10 @@ def _relaxation(*, relax: bool) -> "RelaxationMode.ValueType":
     return RelaxationMode.RELAXATION_MODE_RELAX_FILTER if relax else RelaxationMode.RELAXATION_MODE_STRICT
 
 
-async def _conditions(options: list[str] | None, target: str, catalog: str, seconds: float) -> list[AttributeCondition]:
-    """The settings are read only where a condition needs them: `42` may be a number or a text."""
+async def conditions_of(
+    options: list[str] | None, target: str, catalog: str, seconds: float
+) -> list[AttributeCondition]:
+    """What `--attribute` says. The settings are read only where it is there: `42` may be a number or a text."""
     if not options:
         return []
     async with connected(SettingsGateway, target, catalog=catalog, seconds=seconds) as peer:

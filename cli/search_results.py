@@ -1,20 +1,17 @@
 """Pages of results: fetched, and shown to people or as JSON."""
 
 import math
-import time
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any, Final, Protocol
 
-from google.protobuf.json_format import MessageToDict
 from google.type.money_pb2 import Money
 from rich.table import Table
 from rich.text import Text
 
 from cli.facets import show_facets
-from cli.gateway import new_trace
 from cli.output import NOTES, RESULTS, plain
+from cli.pages import Fetched, fetch_pages
 from zhiyin.common.v1.degradation_pb2 import Degradation, DegradationKind
 from zhiyin.common.v1.explanation_pb2 import Explanation, FactorRole
 from zhiyin.common.v1.result_set_pb2 import ResultSet
@@ -28,6 +25,10 @@ _WITHOUT: Final = {
     DegradationKind.DEGRADATION_KIND_NOT_PERSONALISED: "not personalised",
     DegradationKind.DEGRADATION_KIND_SCORES_INCOMPLETE: "some scores are missing",
     DegradationKind.DEGRADATION_KIND_NOT_YET_SEARCHABLE: "not yet searchable",
+    DegradationKind.DEGRADATION_KIND_WITHOUT_CO_OCCURRENCE: "without what others choose together",
+    DegradationKind.DEGRADATION_KIND_STALE_POPULARITY: "what is popular is missing or old",
+    DegradationKind.DEGRADATION_KIND_WITHOUT_CONTENT: "without what is alike",
+    DegradationKind.DEGRADATION_KIND_WITHOUT_TEXTS: "without what the visitor wrote",
 }
 
 
@@ -45,14 +46,8 @@ class Lists(Protocol):
         """One page. Raises ServiceError."""
 
 
-@dataclass(frozen=True, slots=True)
-class Page:
+class Page(Fetched[Reply]):
     """One page of results, and how it came about."""
-
-    response: Reply
-    trace_id: str
-    seconds: float
-    """From call to reply, as the command saw it."""
 
     @property
     def result_set(self) -> ResultSet | None:
@@ -67,28 +62,13 @@ async def pages_of(gateway: Lists, request: Request, count: int) -> list[Page]:
     Raises:
         ServiceError: the gateway refused, or was not reached.
     """
-    found: list[Page] = []
-    while len(found) < count:
-        with new_trace() as trace_id:
-            started = time.perf_counter()
-            response = await _one_page(gateway, request)
-            found.append(Page(response, trace_id, time.perf_counter() - started))
-        if not response.next_page_token:
-            break
-        request.page_token = response.next_page_token
-    return found
 
+    async def one_page(request: Request) -> Reply:
+        if isinstance(request, pb.SearchRequest):
+            return await gateway.search(request)
+        return await gateway.similar(request)
 
-async def _one_page(gateway: Lists, request: Request) -> Reply:
-    if isinstance(request, pb.SearchRequest):
-        return await gateway.search(request)
-    return await gateway.similar(request)
-
-
-def page_json(page: Page) -> dict[str, Any]:
-    """The reply in its proto JSON form with field names of the proto, and the trace id and milliseconds beside it."""
-    reply = MessageToDict(page.response, preserving_proto_field_name=True, always_print_fields_with_no_presence=True)
-    return {"trace_id": page.trace_id, "milliseconds": round(page.seconds * 1000, 2), **reply}
+    return [Page(page.response, page.trace_id, page.seconds) for page in await fetch_pages(one_page, request, count)]
 
 
 def show_pages(pages: Sequence[Page], *, explain: bool) -> None:
@@ -106,7 +86,7 @@ def show_pages(pages: Sequence[Page], *, explain: bool) -> None:
     for page in pages:
         RESULTS.print(_footer(page), soft_wrap=True)
         for degradation in page.response.degradations:
-            NOTES.print(_degraded(degradation), soft_wrap=True)
+            NOTES.print(degraded(degradation), soft_wrap=True)
     if pages[-1].response.next_page_token:
         RESULTS.print(
             plain("there are more: --pages N, or --next with the next_page_token of --json", "dim"), soft_wrap=True
@@ -125,7 +105,7 @@ def _table(results: Sequence[pb.SearchResult]) -> Table:
         product = result.product
         table.add_row(
             str(result.position),
-            _title(result),
+            title(result.product.title, result.other_variant_count),
             plain(product.brand),
             plain(next(iter(product.categories), "")),
             amount(product.offer.price) if product.offer.HasField("price") else "",
@@ -134,10 +114,10 @@ def _table(results: Sequence[pb.SearchResult]) -> Table:
     return table
 
 
-def _title(result: pb.SearchResult) -> Text:
-    count = result.other_variant_count
-    more = f"  +{count:,} variant{'s' if count > 1 else ''}" if count else ""
-    return plain(result.product.title).append_text(plain(more, "dim"))
+def title(of_product: str, other_variants: int) -> Text:
+    """The title of a product, and how many further variants of it there are."""
+    more = f"  +{other_variants:,} variant{'s' if other_variants > 1 else ''}" if other_variants else ""
+    return plain(of_product).append_text(plain(more, "dim"))
 
 
 def _note_relaxed(result_set: ResultSet) -> None:
@@ -172,10 +152,18 @@ def _factors(explanation: Explanation, role: "FactorRole.ValueType") -> Iterator
 def _footer(page: Page) -> Text:
     reply = page.response
     whole = "" if page.result_set is None else f"{_size(page.result_set)} · "
-    shown = f"{whole}{len(reply.results)} of {reply.total_size} places in {page.seconds * 1000:.1f} ms"
+    share = reply.personal_share if isinstance(reply, pb.SearchResponse) else 0.0
+    personal = f" · {share:.0%} personal" if share else ""
+    return footer(page, f"{whole}{len(reply.results)} of {reply.total_size} places", personal)
+
+
+def footer(page: Fetched[Any], shown: str, more: str = "") -> Text:
+    """The line below a page: what is shown, how long it took, and what to send along."""
+    reply = page.response
     policy = f" · policy {reply.policy}" if reply.policy else ""
     token = f" · attribution {reply.attribution_token[:SHOWN_TOKEN]}…" if reply.attribution_token else ""
-    return plain(f"{shown}{policy}{token} · trace {page.trace_id}", "dim")
+    took = f"{page.seconds * 1000:.1f} ms"
+    return plain(f"{shown} in {took}{policy}{more}{token} · trace {page.trace_id}", "dim")
 
 
 def _size(result_set: ResultSet) -> str:
@@ -184,6 +172,7 @@ def _size(result_set: ResultSet) -> str:
     return f"{result_set.size:,}{more} result{'' if result_set.size == 1 and not more else 's'}"
 
 
-def _degraded(degradation: Degradation) -> Text:
+def degraded(degradation: Degradation) -> Text:
+    """What a reply had to do without, and why."""
     what = _WITHOUT.get(degradation.kind, "a part is missing")
     return plain(f"degraded: {what} ({degradation.component}: {degradation.reason})", "yellow")

@@ -18,7 +18,7 @@ from zhiyin.common.v1.product_pb2 import Availability
 _NANOS: Final = Decimal(10) ** 9
 _UNITS_LIMIT: Final = 2**63 - 1
 _CURRENCY: Final = re.compile(r"[A-Z]{3}")
-_WHOLE: Final = re.compile(r"[+-]?[0-9]+")
+_WHOLE: Final = re.compile(r"[+-]?[0-9]+(?:\.0+)?")
 _AVAILABILITY: Final = "AVAILABILITY_"
 
 

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Final, Protocol
 
 from cli.importing import WRITTEN, Upsert, is_not_yet_searchable
-from zhiyin.common.v1.product_pb2 import Product
+from zhiyin.common.v1.product_pb2 import Offer, Product
 from zhiyin.common.v1.write_pb2 import (
     ItemViolation,
     OfferUpdate,
@@ -71,20 +71,22 @@ def whole_writer(gateway: WholeWrites, waiting: Waiting) -> Upsert:
 class PartialWriter:
     """Writes the fields of a file. May be called again with the same products."""
 
-    def __init__(self, gateway: PartialWrites, waiting: Waiting, fields: Sequence[str]) -> None:
-        """`fields` are paths of Product, `offers` or `offers.price` among them."""
+    def __init__(self, gateway: PartialWrites, waiting: Waiting, fields: Sequence[str], region: str = "") -> None:
+        """`fields` are paths of Product, `offers` or `offers.price` among them; `region` is that of empty cells."""
         self._gateway = gateway
         self._waiting = waiting
         self._fields = tuple(name for name in fields if name.partition(".")[0] != _OFFERS)
         given = tuple(name.removeprefix(_OFFER_FIELD) for name in fields if name.startswith(_OFFER_FIELD))
         self._offer_fields = _OFFER_FIELDS if _OFFERS in fields else given
+        # Of a list of offers that is empty it is not known whose cells are.
+        self._emptied = None if _OFFERS in fields else Offer(region=region)
 
     async def write(self, products: Sequence[Product]) -> UpsertProductsResponse:
         """One batch; a result per product."""
-        results: dict[str, ProductWriteResult] = {}
+        results = {product.id: refused for product in products if (refused := _refused(product))}
         response = UpsertProductsResponse()
-        if self._fields:
-            bare = [_without_offers(product) for product in products]
+        if self._fields and (good := _still_good(products, results)):
+            bare = [_without_offers(product) for product in good]
             self._take(results, response, await self._gateway.update(bare, self._fields, self._waiting.until))
         if self._offer_fields:
             await self._write_offers(_still_good(products, results), results, response)
@@ -96,7 +98,9 @@ class PartialWriter:
     async def _write_offers(
         self, products: Sequence[Product], results: dict[str, ProductWriteResult], response: UpsertProductsResponse
     ) -> None:
-        updates = [OfferUpdate(product_id=product.id, offer=offer) for product in products for offer in product.offers]
+        updates = [
+            OfferUpdate(product_id=product.id, offer=offer) for product in products for offer in self._offers(product)
+        ]
         # A product has at most 250 offers and a call 5,000 updates.
         for start in range(0, len(updates), 5_000):
             part = updates[start : start + 5_000]
@@ -104,6 +108,10 @@ class PartialWriter:
             response.degradations.extend(written.degradations)
             for result in written.results:
                 results[result.product_id] = _merged(results.get(result.product_id), result)
+
+    def _offers(self, product: Product) -> Sequence[Offer]:
+        """The offers of a row; an empty one where all its cells are."""
+        return product.offers or ([self._emptied] if self._emptied is not None else [])
 
     def _take(
         self,
@@ -113,6 +121,22 @@ class PartialWriter:
     ) -> None:
         results.update({result.product_id: result for result in written.results})
         response.degradations.extend(written.degradations)
+
+
+def _refused(product: Product) -> ProductWriteResult | None:
+    """A product with two offers of one region, which has the whole call refused; None for any other."""
+    seen: set[str] = set()
+    for place, offer in enumerate(product.offers):
+        if offer.region in seen:
+            violation = ItemViolation(
+                field=f"offers[{place}].region",
+                description="must not repeat: one offer per region",
+                reason="DUPLICATE",
+            )
+            outcome = WriteOutcome.WRITE_OUTCOME_REJECTED
+            return ProductWriteResult(product_id=product.id, outcome=outcome, violations=[violation])
+        seen.add(offer.region)
+    return None
 
 
 def _without_offers(product: Product) -> Product:

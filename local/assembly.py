@@ -8,8 +8,9 @@ from typing import Protocol
 from local.config import StackSettings
 from local.directories import secret
 from local.layout import (
+    ERASURE_LOG,
     GENERATED_KEYS,
-    OWN_VARIABLES,
+    KEYS,
     SERVICES,
     Addresses,
     choose_addresses,
@@ -91,16 +92,20 @@ def own_environment(
     addresses: Addresses,
     databases: Mapping[str, OwnedDatabase],
 ) -> dict[str, str]:
-    """What one service is told and no other: where it listens, its database, the key that it signs with."""
+    """What one service is told and no other: where it listens, its database, the key that it signs with.
+
+    Feedback is also told where to remember erasures: a backup of its database does not know the later ones.
+    """
     environment = {"ZHIYIN_BIND": addresses.services[name]}
+    if name == "feedback" and not given.get(ERASURE_LOG):
+        environment[ERASURE_LOG] = str(settings.data_dir / "erasures")
     if name in databases:
         environment["ZHIYIN_DATABASE_URL"] = databases[name].url
     if name in GENERATED_KEYS:
         key = GENERATED_KEYS[name]
-        own = [variable for variable in OWN_VARIABLES if variable.endswith(key.upper())]
         generated = secret(settings.data_dir / "secrets" / key.replace("_", "-"))
         environment |= {f"ZHIYIN_{key.upper()}": generated}
-        environment |= {variable: given[variable] for variable in own if variable in given}
+        environment |= {variable: given[variable] for variable in KEYS[name] if variable in given}
     return environment
 
 

@@ -55,6 +55,9 @@ class StackSettings(BaseSettings):
     )
     kept_spans: Annotated[int, Field(gt=0)] = Field(20_000, description="Spans that the receiver keeps.")
     start_seconds: Seconds = Field(180.0, description="Time that a service may take until it serves.")
+    replay_seconds: Seconds = Field(
+        3_600.0, description="Time that erasures may take which a restored database does not know of."
+    )
     stop_seconds: Seconds = Field(15.0, description="Time that a process may take to drain before it is killed.")
     restart_pause_seconds: Seconds = Field(
         1.0, description="Pause before a process that died is started again; doubles with every death, to a minute."

@@ -11,13 +11,14 @@ PROJECT = Path(__file__).parents[1]
 SERVICES = ("encoder", "feedback", "ranker", "retrieval", "gateway")
 GENERATED_KEYS = {"gateway": "signing_key", "feedback": "visitor_key"}
 """Secret of a service that is made where the operator sets none."""
-OWN_VARIABLES = (
-    "ZHIYIN_BIND",
-    "ZHIYIN_DATABASE_URL",
-    "ZHIYIN_SIGNING_KEY",
-    "ZHIYIN_PREVIOUS_SIGNING_KEY",
-    "ZHIYIN_VISITOR_KEY",
-)
+ERASURE_LOG = "ZHIYIN_ERASURE_LOG"
+"""Directory where feedback remembers whom it erased, outside of its database."""
+KEYS = {
+    "gateway": ("ZHIYIN_SIGNING_KEY", "ZHIYIN_PREVIOUS_SIGNING_KEY"),
+    "feedback": ("ZHIYIN_VISITOR_KEY", "ZHIYIN_VISITOR_PREVIOUS_KEY"),
+}
+"""Variables of the keys of a service, the one in use first."""
+OWN_VARIABLES = ("ZHIYIN_BIND", "ZHIYIN_DATABASE_URL", *KEYS["gateway"], *KEYS["feedback"])
 """Variables that one service is given, and that no other inherits."""
 
 

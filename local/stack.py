@@ -13,7 +13,7 @@ from local.config import StackSettings
 from local.directories import locked
 from local.postgres import unprivileged_user
 from local.processes import LocalError, end_leftovers
-from local.stores import migrate
+from local.stores import migrate, replay_erasures
 
 WATCH_SECONDS = 0.5
 LONGEST_PAUSE_SECONDS = 60.0
@@ -166,8 +166,10 @@ class Stack:
 
     async def _start_owner(self, assembly: Assembly, service: str) -> None:
         await assembly.databases[service].ensure()
-        log = self._settings.data_dir / "logs" / f"{service}-migrate.log"
-        await migrate(service, assembly.environments[service], log, self._settings.start_seconds)
+        logs, environment = self._settings.data_dir / "logs", assembly.environments[service]
+        await migrate(service, environment, logs / f"{service}-migrate.log", self._settings.start_seconds)
+        if service == "feedback":
+            await replay_erasures(environment, logs / "erasures.log", self._settings.replay_seconds)
         await self.start(service)
 
     async def _supervise(self, name: str, part: Part) -> None:

@@ -1,7 +1,8 @@
 """The Postgres servers of the stack and the databases on them."""
 
+import asyncio
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -10,7 +11,7 @@ import asyncpg
 from local.config import StackSettings
 from local.databases import database_url, ensure_owner
 from local.directories import secret
-from local.layout import choose_port
+from local.layout import ERASURE_LOG, choose_port
 from local.postgres import PostgresServer
 from local.processes import LocalError, free_port, log_tail, start_child
 
@@ -80,9 +81,31 @@ async def migrate(service: str, environment: Mapping[str, str], log: Path, secon
         LocalError: It failed or took too long; the message ends with the last lines of its log.
     """
     command = [sys.executable, "-m", f"services.{service}.migrate"]
+    await _run(f"the migration of {service}", command, environment, log, seconds)
+
+
+async def replay_erasures(environment: Mapping[str, str], log: Path, seconds: float) -> None:
+    """Erases in feedback's database what its log of erasures says: a restored database holds it again.
+
+    What the database knows of costs a look each, so this is right at every start.
+
+    Raises:
+        LocalError: It failed or took too long; nobody may read what should be erased.
+    """
+    directory = Path(environment[ERASURE_LOG])
+    if await asyncio.to_thread(_holds_files, directory):
+        command = [sys.executable, "-m", "services.feedback.replay_erasures", str(directory)]
+        await _run("the replay of erasures", command, environment, log, seconds)
+
+
+def _holds_files(directory: Path) -> bool:
+    return directory.is_dir() and any(directory.iterdir())
+
+
+async def _run(what: str, command: Sequence[str], environment: Mapping[str, str], log: Path, seconds: float) -> None:
     child = start_child(command, log=log, environment=environment)
     try:
         if not await child.ended(seconds) or child.exit_code != 0:
-            raise LocalError(f"the migration of {service} failed; {log} ends with:\n{log_tail(log)}")
+            raise LocalError(f"{what} failed; {log} ends with:\n{log_tail(log)}")
     finally:
         await child.stop(KILL_SECONDS)

@@ -7,7 +7,15 @@ import re
 import numpy as np
 
 from services.common.errors import FailedPrecondition, NotFound, invalid
-from zhiyin.common.v1 import explanation_pb2, product_pb2, result_set_pb2, vector_pb2, write_pb2
+from zhiyin.common.v1 import (
+    explanation_pb2,
+    product_pb2,
+    recommendation_pb2,
+    result_set_pb2,
+    user_event_pb2,
+    vector_pb2,
+    write_pb2,
+)
 from zhiyin.encoder.v1 import encoder_service_pb2 as encoder_pb
 from zhiyin.encoder.v1.encoder_service_pb2_grpc import EncoderServiceServicer
 from zhiyin.feedback.v1 import feedback_service_pb2 as feedback_pb
@@ -35,6 +43,10 @@ class FakeRetrieval(RetrievalServiceServicer):
         self.degradations = []
         self.error = None
         self.hang = False
+        self.index_away = None
+        """Raised by RecommendCandidates alone: what the database knows can still be had."""
+        self.by_content = 5
+        """Products that an interest finds."""
         self.time_left = []
         """Seconds that each call was given."""
 
@@ -84,6 +96,25 @@ class FakeRetrieval(RetrievalServiceServicer):
         left_out = {request.product_id, *request.excluded_product_ids}
         ids = [product_id for product_id in self.titles if product_id not in left_out]
         return self._fill(retrieval_pb.FindSimilarProductsResponse(), ids[: request.limit])
+
+    async def RecommendCandidates(self, request, context):
+        """All products in order are close to the interest; of the extra ones those that are not excluded pass."""
+        await self._noted(request, context)
+        if self.index_away is not None:
+            raise self.index_away
+        reply = retrieval_pb.RecommendCandidatesResponse(degradations=self.degradations, index_version="v1")
+        left_out = {*request.excluded_product_ids, *request.page_product_ids}
+        seeds = [one.product_id for one in request.behaviours if one.product_id in self.titles]
+        content = [one for one in self.titles if one not in left_out][: self.by_content] if seeds else []
+        extras = [one for one in request.extra_product_ids if one in self.titles and one not in {*content, *left_out}]
+        for product_id in [*content, *extras]:
+            found = reply.found.add(summary=self._summary(product_id), is_by_content=product_id in content)
+            found.candidate.product_id = product_id
+            if seeds:
+                found.candidate.scores.visitor = 0.5
+                found.interest, found.interest_cosine, found.seed_product_id = 0, 0.5, seeds[0]
+        reply.seed_summaries.extend(self._summary(product_id) for product_id in seeds)
+        return reply
 
     async def GetSummaries(self, request, context):
         await self._noted(request, context)
@@ -162,12 +193,41 @@ class FakeRanker(RankerServiceServicer):
             )
         return reply
 
+    async def RankRecommendations(self, request, context):
+        self.requests.append(request)
+        if self.hang:
+            await asyncio.Event().wait()
+        if self.error is not None:
+            raise self.error
+        reply = ranker_pb.RankRecommendationsResponse(feature_schema=1)
+        reply.policy.name, reply.policy.version = request.policy or "recommend", "abc"
+        reply.factors.scorer = "merge"
+        reply.factors.factors.add(name="sources", role=explanation_pb2.FACTOR_ROLE_TERM)
+        for place, one in enumerate(reversed(request.candidates)):
+            ranked = reply.ranked.add(product_id=one.candidate.product_id, score=1 / (3 + place), propensity=0.5)
+            ranked.factor_values.append(1 / (3 + place))
+            ranked.place = ranker_pb.PLACE_KIND_SCORE
+            ranked.features = f"of {one.candidate.product_id}".encode()
+            ranked.reason.code = recommendation_pb2.REASON_CODE_VIEWED
+            ranked.reason.product_id = one.sources[0].seed_product_id if one.sources else ""
+            ranked.reason.text = f"{request.language_code} {dict(request.titles).get(ranked.reason.product_id, '')}"
+        return reply
+
 
 class FakeFeedback(FeedbackServiceServicer):
-    """Keeps impressions in memory."""
+    """Keeps impressions and events in memory."""
 
     def __init__(self):
         self.impressions = []
+        self.profile = feedback_pb.GetUserProfileResponse()
+        self.related = {}
+        """Products by seed."""
+        self.popular = []
+        self.events = []
+        self.results = {}
+        """Outcome by event id; accepted where there is none."""
+        self.error = None
+        """Raised by all but RecordImpressions."""
         self.profiles = []
         self.errors = []
         self.hang = False
@@ -175,9 +235,46 @@ class FakeFeedback(FeedbackServiceServicer):
 
     async def GetUserProfile(self, request, context):
         self.profiles.append(request)
+        await self._trouble()
+        return self.profile
+
+    async def ListCoOccurring(self, request, context):
+        await self._trouble()
+        reply = feedback_pb.ListCoOccurringResponse()
+        for seed in request.product_ids:
+            found = reply.co_occurrences.add(product_id=seed)
+            for place, product_id in enumerate(self.related.get(seed, ())):
+                found.products.add(product_id=product_id, score=1 / (1 + place))
+        return reply
+
+    async def ListTrending(self, request, context):
+        await self._trouble()
+        reply = feedback_pb.ListTrendingResponse()
+        for place, product_id in enumerate(self.popular):
+            reply.products.add(product_id=product_id, score=1 / (1 + place))
+        return reply
+
+    async def GetProductStatistics(self, request, context):
+        await self._trouble()
+        reply = feedback_pb.GetProductStatisticsResponse()
+        for product_id in request.product_ids:
+            reply.statistics.add(product_id=product_id, popularity_score=1.5)
+        return reply
+
+    async def RecordEvents(self, request, context):
+        await self._trouble()
+        reply = feedback_pb.RecordEventsResponse()
+        for one in request.events:
+            self.events.append(one)
+            outcome = self.results.get(one.event.event_id, user_event_pb2.EVENT_OUTCOME_ACCEPTED)
+            reply.results.add(event_id=one.event.event_id, outcome=outcome)
+        return reply
+
+    async def _trouble(self):
         if self.hang:
             await asyncio.Event().wait()
-        return feedback_pb.GetUserProfileResponse()
+        if self.error is not None:
+            raise self.error
 
     async def RecordImpressions(self, request, context):
         if self.errors:
@@ -208,6 +305,12 @@ class FakeGateway(GatewayServiceServicer):
         self.seconds = 0.0
         """Time that each write takes."""
         self.degradations = []
+        self.events = {}
+        """By visitor and id."""
+        self.recorded = []
+        """Number of events of each RecordEvents that was accepted."""
+        self.most_recorded = None
+        """Number of RecordEvents that are accepted; the next ones are refused."""
 
     async def UpsertProducts(self, request, context):
         self._begin("UpsertProducts", context)
@@ -254,6 +357,52 @@ class FakeGateway(GatewayServiceServicer):
             degradations=self.degradations,
         )
 
+    async def Recommend(self, request, context):
+        """The products that the visitor did nothing with, because of the last one that was something done with."""
+        self._begin("Recommend", context)
+        self.last_recommend = request
+        touched = [
+            product.product_id
+            for event in self.events.values()
+            if event.visitor_id == request.visitor_id
+            for product in event.products
+        ] + [action.product_id for action in request.session]
+        left_out = {*touched, *request.product_ids, *request.excluded_product_ids}
+        shown = [product for name, product in sorted(self.products.items()) if name not in left_out]
+        start = int(request.page_token or 0)
+        end = start + (request.page_size or 20)
+        return gateway_pb.RecommendResponse(
+            recommendations=[
+                self._recommendation(place, product, touched)
+                for place, product in enumerate(shown[start:end], start + 1)
+            ],
+            next_page_token=str(end) if end < len(shown) else "",
+            attribution_token="attribution-token-of-this-list",
+            total_size=len(shown),
+            policy="recommend@1a2b3c4d5e6f",
+            degradations=self.degradations,
+            behaviour_count=len(touched),
+        )
+
+    async def RecordEvents(self, request, context):
+        self._begin("RecordEvents", context)
+        if not 0 < len(request.events) <= 1_000:
+            raise invalid("events", "1 to 1,000 events")
+        if self.most_recorded is not None and len(self.recorded) >= self.most_recorded:
+            raise invalid("catalog", "is closed for the day")
+        self.in_flight += 1
+        self.most_in_flight = max(self.most_in_flight, self.in_flight)
+        await asyncio.sleep(self.seconds)
+        self.in_flight -= 1
+        self.recorded.append(len(request.events))
+        return gateway_pb.RecordEventsResponse(results=[self._record(event) for event in request.events])
+
+    async def GetProductStatistics(self, request, context):
+        self._begin("GetProductStatistics", context)
+        return gateway_pb.GetProductStatisticsResponse(
+            statistics=[self._statistics(product_id) for product_id in request.product_ids]
+        )
+
     def _begin(self, name, context):
         self.calls.append(name)
         self.traces.append(dict(context.invocation_metadata()).get("traceparent", ""))
@@ -275,6 +424,45 @@ class FakeGateway(GatewayServiceServicer):
         self.products[product.id] = product
         return result
 
+    def _record(self, event):
+        result = user_event_pb2.EventResult(event_id=event.event_id)
+        before = self.events.get((event.visitor_id, event.event_id))
+        if not event.visitor_id:
+            result.outcome = user_event_pb2.EVENT_OUTCOME_REJECTED
+            result.violations.add(field="visitor_id", reason="REQUIRED", description="must be given")
+        elif before is not None:
+            same = before == event
+            result.outcome = user_event_pb2.EVENT_OUTCOME_DUPLICATE if same else user_event_pb2.EVENT_OUTCOME_CONFLICT
+        else:
+            self.events[event.visitor_id, event.event_id] = event
+            result.outcome = user_event_pb2.EVENT_OUTCOME_ACCEPTED
+        return result
+
+    def _statistics(self, product_id):
+        found = gateway_pb.ProductStatistics(product_id=product_id, impression_count=10, click_through_rate=0.125)
+        counts = {}
+        for event in self.events.values():
+            for product in event.products:
+                if product.product_id == product_id:
+                    count, units = counts.get(event.type, (0, 0))
+                    counts[event.type] = (count + 1, units + (product.quantity or 1))
+        for event_type, (count, units) in sorted(counts.items()):
+            found.actions.add(type=event_type, count=count, quantity=units)
+        return found
+
+    def _recommendation(self, position, product, touched):
+        result = self._result(position, product)
+        made = gateway_pb.Recommendation(
+            product=result.product, position=position, score=result.score, explanation=result.explanation
+        )
+        if touched:
+            made.reason.code = recommendation_pb2.REASON_CODE_VIEWED
+            made.reason.product_id = touched[-1]
+            made.reason.text = f"because you viewed {touched[-1]}"
+        else:
+            made.reason.code, made.reason.text = recommendation_pb2.REASON_CODE_POPULAR, "popular"
+        return made
+
     def _result(self, position, product):
         result = gateway_pb.SearchResult(position=position, score=1 / position)
         result.product.id = product.id
@@ -290,30 +478,6 @@ class FakeGateway(GatewayServiceServicer):
         result.explanation.factors.add(name="lexical", value=0.25, role=explanation_pb2.FACTOR_ROLE_TERM)
         result.explanation.factors.add(name="sales", value=1.2, role=explanation_pb2.FACTOR_ROLE_MULTIPLIER)
         return result
-
-
-# --- feedback's store ---
-
-
-class FakeImpressions:
-    """Keeps impressions in memory; can be away."""
-
-    def __init__(self):
-        self.records = {}
-        self.error = None
-
-    async def add(self, catalog, records):
-        if self.error is not None:
-            raise self.error
-        new = {(catalog, record.impression.impression_id): record for record in records}
-        before = len(self.records)
-        self.records = new | self.records
-        return len(self.records) - before
-
-    async def has_seen(self, catalog, visitor):
-        if self.error is not None:
-            raise self.error
-        return any(key[0] == catalog and record.visitor == visitor for key, record in self.records.items())
 
 
 # --- the encoder, for retrieval ---

@@ -4,10 +4,10 @@ import json
 from pathlib import Path
 from typing import Final
 
+from cli.feeds.encodings import Encoding, encoding_of_sample, sample_of
 from cli.feeds.google import attribute_name
 from cli.feeds.shopify_groups import is_shopify
 from cli.feeds.tables import header_of
-from cli.feeds.text import encoding_of, sample_of
 from cli.products import unknown_columns
 from cli.rows import FileError, FileFormat, ReadOptions
 
@@ -47,7 +47,8 @@ def format_of(path: Path, options: ReadOptions) -> FileFormat:
     sample = sample_of(path)
     if sample.startswith(_PARQUET):
         return FileFormat.PARQUET
-    encoding = encoding_of(sample, options.encoding)
+    # Signs and names of formats are ASCII, which all encodings that would have to be guessed have in common.
+    encoding = encoding_of_sample(sample, options.encoding) or Encoding("utf-8")
     text = sample.decode(encoding.name, "replace").lstrip("\ufeff \t\r\n")
     found = _by_content(text, options) or _SUFFIXES.get(path.suffix.lower()) or _plain_table(text)
     if found is None:

@@ -7,9 +7,9 @@ the specification does not know.
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
 from typing import Any, Final
 
+from cli.feeds.google_sales import SALE_TIME, prices_of
 from cli.problems import FieldError
 from cli.rows import Raw, ReadOptions, Row
 
@@ -57,9 +57,15 @@ _FIELDS: Final[Mapping[str, tuple[str, ...]]] = {
     "product_type": ("categories",),
     "google_product_category": ("categories", "attributes.google_product_category"),
 }
-_SALE_TIME: Final = "sale_price_effective_date"
-USED: Final = frozenset({*_TEXTS, *_ATTRIBUTES, *_LISTS, *_MEASURES, *_ELSEWHERE, _SALE_TIME})
+USED: Final = frozenset({*_TEXTS, *_ATTRIBUTES, *_LISTS, *_MEASURES, *_ELSEWHERE, SALE_TIME})
 """The attributes that this module reads."""
+_SINGLE: Final[Mapping[str, str]] = {
+    **_TEXTS,
+    **{name: f"attributes.{name}" for name in (*_ATTRIBUTES, *_MEASURES)},
+    "price": "price",
+    "sale_price": "price",
+}
+"""Attributes with one value, and the field that it fills."""
 _MEASURE: Final = re.compile(r"([0-9]+(?:\.[0-9]+)?)\s*([A-Za-z]{1,16})")
 
 
@@ -87,6 +93,7 @@ class _Fields:
     values: dict[str, Any] = field(default_factory=dict)
     columns: dict[str, str] = field(default_factory=dict)
     errors: list[FieldError] = field(default_factory=list)
+    warnings: list[FieldError] = field(default_factory=list)
 
     def put(self, name: str, value: Any, column: str) -> None:
         self.values[name] = value
@@ -100,10 +107,11 @@ def row_of(line: int, item: Item, options: ReadOptions, raw: Raw | None = None) 
         _put(fields, name, values)
     _put_images(fields, item)
     _put_categories(fields, item)
-    _put_prices(fields, item, options.now)
+    _put_prices(fields, item, options)
+    _warn_of_several(fields, item)
     if fields.values.get("primary_product_id") == fields.values.get("id"):
         fields.values.pop("primary_product_id", None)
-    return Row(line, fields.values, fields.columns, raw, tuple(fields.errors))
+    return Row(line, fields.values, fields.columns, raw, tuple(fields.errors), tuple(fields.warnings))
 
 
 def _put(fields: _Fields, name: str, values: Sequence[str]) -> None:
@@ -144,31 +152,27 @@ def _put_categories(fields: _Fields, item: Item) -> None:
         fields.put("categories", google, "google_product_category")
 
 
-def _put_prices(fields: _Fields, item: Item, now: datetime) -> None:
-    price, sale = item.get("price", [""])[0], item.get("sale_price", [""])[0]
+def _put_prices(fields: _Fields, item: Item, options: ReadOptions) -> None:
     try:
-        on_sale = bool(sale) and _is_in_effect(item.get(_SALE_TIME, [""])[0], now)
-    except ValueError:
-        description = "its effective dates are not two times of ISO 8601 with / between them"
-        fields.errors.append(FieldError("price", description, "INVALID_FORMAT"))
-        fields.columns["price"] = _SALE_TIME
+        prices = prices_of(item, options)
+    except FieldError as exc:
+        fields.errors.append(exc)
+        fields.columns["price"] = SALE_TIME
         return
-    if on_sale:
-        fields.put("price", sale, "sale_price")
-        if price:
-            fields.put("original_price", price, "price")
-    elif price:
-        fields.put("price", price, "price")
+    is_sale = bool(prices.original) or "price" not in item
+    if prices.price:
+        fields.put("price", prices.price, "sale_price" if is_sale else "price")
+    if prices.original:
+        fields.put("original_price", prices.original, "price")
+    if prices.warnings:
+        fields.warnings.extend(prices.warnings)
+        fields.columns["original_price"] = "sale_price"
 
 
-def _is_in_effect(period: str, now: datetime) -> bool:
-    """Whether a sale price holds; one without dates always does."""
-    if not period.strip():
-        return True
-    start, end = (_time(part.strip()) for part in period.split("/"))
-    return start <= now <= end
-
-
-def _time(value: str) -> datetime:
-    found = datetime.fromisoformat(value)
-    return found if found.tzinfo else found.replace(tzinfo=UTC)
+def _warn_of_several(fields: _Fields, item: Item) -> None:
+    """Of an attribute that holds one value the first one counts."""
+    for name, values in item.items():
+        field_name = _SINGLE.get(name)
+        if field_name is not None and len(set(values)) > 1:
+            warning = FieldError(field_name, "has several values, of which the first one is used", "SEVERAL_VALUES")
+            fields.warnings.append(warning)

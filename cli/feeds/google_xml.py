@@ -15,17 +15,17 @@ from xml.etree.ElementTree import ParseError
 from defusedxml import DefusedXmlException  # type: ignore[import-untyped]
 from defusedxml.ElementTree import DefusedXMLParser  # type: ignore[import-untyped]
 
+from cli.feeds.encodings import Encoding, encoding_of, sample_of
 from cli.feeds.google import USED, row_of
-from cli.feeds.text import Encoding, encoding_of, opened_text, sample_of
+from cli.feeds.text import opened_text
 from cli.problems import Problem
 from cli.rows import BadRow, FileError, FileFormat, ReadOptions, Remarks, Row, RowFile
 
 _CHUNK: Final = 64 * 1024
 _ITEMS: Final = frozenset({"item", "entry"})
-_GOOGLE: Final = "{http://base.google.com/ns/1.0}"
-_ATOM: Final = "{http://www.w3.org/2005/Atom}"
-_PLAIN: Final = frozenset({"title", "description", "link", "summary", "id"})
-"""Elements of RSS and Atom themselves that stand for an attribute without the prefix `g:`."""
+_GOOGLE: Final = re.compile(r"\{https?://base\.google\.com/ns/1\.0/?", re.IGNORECASE)
+"""The namespace of the attributes, as the specification and as shops write it."""
+_ATOM: Final = "{http://www.w3.org/2005/Atom"
 _NO_ATTRIBUTES: Final = frozenset(
     {"author", "category", "content", "guid", "pubDate", "published", "rights", "source", "updated"}
 )
@@ -37,8 +37,12 @@ _HALVES: Final = re.compile("[\ud800-\udfff]")
 @dataclass(slots=True)
 class _Item:
     line: int
+    namespace: str
+    """Of the element itself, in which attributes without a prefix are too."""
     own: dict[str, list[str]] = field(default_factory=dict)
     plain: dict[str, list[str]] = field(default_factory=dict)
+    foreign: list[str] = field(default_factory=list)
+    """Elements with a text in other namespaces, as `{namespace}name`."""
     characters: int = 0
     is_too_long: bool = False
 
@@ -65,7 +69,7 @@ class _Items:
         self._path.append(tag)
         if self._item is None:
             if _local(tag) in _ITEMS:
-                self._item, self._item_depth = _Item(self._line()), len(self._path)
+                self._item, self._item_depth = _Item(self._line(), _namespace(tag)), len(self._path)
             return
         self._item.characters += len(tag)
         if len(self._path) == self._item_depth + 1:
@@ -98,10 +102,14 @@ class _Items:
         """Nothing is left to do."""
 
     def _keep(self, item: _Item, tag: str, text: str) -> None:
-        name = _local(tag)
-        if text and tag.startswith(_GOOGLE):
+        name, namespace = _local(tag), _namespace(tag)
+        if not text:
+            return
+        if _GOOGLE.fullmatch(namespace):
             item.own.setdefault(name.lower(), []).append(text)
-        elif text and (name in _PLAIN or not tag.startswith("{")) and name not in _NO_ATTRIBUTES:
+        elif namespace not in {"", _ATOM, item.namespace}:
+            item.foreign.append(tag)
+        elif name not in _NO_ATTRIBUTES:
             item.plain.setdefault("description" if name == "summary" else name.lower(), []).append(text)
 
     def _line(self) -> int:
@@ -111,7 +119,7 @@ class _Items:
 @contextmanager
 def open_google_xml(path: Path, options: ReadOptions) -> Iterator[RowFile]:
     """A feed as XML."""
-    encoding = _encoding(sample_of(path), options)
+    encoding = _encoding(path, options)
     with opened_text(path, encoding) as (text, file):
         remarks = Remarks()
         rows = _rows(path, iter(lambda: text.read(_CHUNK), ""), remarks, options)
@@ -127,18 +135,18 @@ def open_google_xml(path: Path, options: ReadOptions) -> Iterator[RowFile]:
         )
 
 
-def _encoding(sample: bytes, options: ReadOptions) -> Encoding:
+def _encoding(path: Path, options: ReadOptions) -> Encoding:
     """What the person insists on, the byte order mark, or what the document declares."""
-    head = sample[:200].decode("ascii", errors="replace")
+    head = sample_of(path)[:200].decode("ascii", errors="replace")
     if options.encoding is None and head.startswith("<?xml") and _DECLARED in head.partition("?>")[0]:
         declared = head.partition(_DECLARED)[2]
         name = declared[1:].partition(declared[:1])[0]
         if name and "utf-16" not in name.lower():
             try:
-                return encoding_of(sample, name)
+                return encoding_of(path, name)
             except FileError:
                 raise FileError("the document declares an encoding that is not known; insist with --encoding") from None
-    return encoding_of(sample, options.encoding)
+    return encoding_of(path, options.encoding)
 
 
 def _rows(path: Path, chunks: Iterator[str], remarks: Remarks, options: ReadOptions) -> Iterator[Row | BadRow]:
@@ -175,10 +183,16 @@ def _row(item: _Item, remarks: Remarks, options: ReadOptions) -> Row | BadRow:
         description = f"the item is longer than {options.max_line} characters"
         return BadRow(Problem(item.line, "", "", "TOO_LONG", description))
     values = {**item.plain, **item.own}
-    remarks.unused.update({name: None for name in values if name not in USED and len(remarks.unused) < 1000})
+    unused = [*(name for name in values if name not in USED), *item.foreign]
+    remarks.unused.update({name: None for name in unused if len(remarks.unused) < 1000})
     if any("\ufffd" in text for texts in values.values() for text in texts):
         return BadRow(Problem(item.line, "", "", "ENCODING", "the item holds bytes that are not of the encoding"))
     return row_of(item.line, values, options)
+
+
+def _namespace(tag: str) -> str:
+    """With the bracket before it; empty where the element is in none."""
+    return tag.rpartition("}")[0]
 
 
 def _local(tag: str) -> str:

@@ -2,7 +2,7 @@
 
 from typing import Final
 
-from stdnum import ean
+from stdnum import ean, isbn
 
 from cli.problems import FieldError
 
@@ -23,3 +23,11 @@ def gtin_of(text: str) -> str:
     if not ean.is_valid(digits):
         raise FieldError("", "its check digit is wrong", "GTIN_CHECK_DIGIT")
     return digits
+
+
+def isbn_gtin(text: str) -> str:
+    """An ISBN as a GTIN: one of ten digits (before 2007) becomes that of thirteen; what is no ISBN stays as it is.
+
+    Only for what is said to be an ISBN: one in eleven numbers of ten digits has the check digit of one by chance.
+    """
+    return str(isbn.to_isbn13(isbn.compact(text))) if isbn.is_valid(text) else text

@@ -45,7 +45,8 @@ class JsonStream:
         self._at = 0
         self._line = 1
         self._is_over = False
-        self._decoder = json.JSONDecoder(parse_float=Decimal, parse_constant=_refuse_constant)
+        # Line breaks inside of texts are against the standard, and common in pages.
+        self._decoder = json.JSONDecoder(strict=False, parse_float=Decimal, parse_constant=_refuse_constant)
 
     def nodes(self) -> Iterator[Node]:
         """Every node; the elements of an array at the top one by one, and so those of an object's `@graph`.

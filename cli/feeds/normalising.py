@@ -1,12 +1,11 @@
 """What rows of every format have in common once their columns are ours: amounts, currencies, regions, GTINs."""
 
-from collections.abc import Mapping
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from typing import Any, Final
 
 from cli.feeds.gtins import gtin_of
-from cli.feeds.prices import amount_of
+from cli.feeds.prices import Amount, amount_of
 from cli.problems import FieldError
 from cli.rows import ReadOptions, Row
 from cli.values import is_absent, text
@@ -23,56 +22,83 @@ def normalised(row: Row, options: ReadOptions) -> Row:
     """
     values = {_NAMES.get(name, name): value for name, value in row.values.items() if not is_absent(value)}
     errors, warnings = list(row.errors), list(row.warnings)
-    spoilt = {error.field for error in errors}
-    _read_prices(values, options, errors, spoilt)
+    _Prices(values, errors, warnings, {name: values[name] for name in _PRICES if name in values}).read(options)
     _read_gtin(values, errors, warnings, drop=options.drop_bad_gtin)
     if options.region and any(name in values for name in _OFFER):
         values.setdefault("region", options.region)
     return replace(row, values=values, errors=tuple(errors), warnings=tuple(warnings))
 
 
-def _read_prices(values: dict[str, Any], options: ReadOptions, errors: list[FieldError], spoilt: set[str]) -> None:
-    currencies: dict[str, None] = dict.fromkeys(_written_currency(values))
-    as_written: dict[str, Any] = {name: values[name] for name in _PRICES if name in values}
-    for name in _PRICES:
-        value = values.get(name)
-        if isinstance(value, str) and value.strip() and name not in spoilt:
-            try:
-                amount = amount_of(value, options.numbers)
-            except FieldError as exc:
-                errors.append(FieldError(name, exc.description, exc.reason))
-                spoilt.add(name)
-                continue
-            values[name] = amount.value
-            currencies.update({amount.currency: None} if amount.currency else {})
-    _settle_currency(values, as_written, [*currencies], options, errors, spoilt)
+@dataclass(slots=True)
+class _Prices:
+    """The two prices of an offer while they are read."""
 
+    values: dict[str, Any]
+    """All values of the row; amounts become numbers here."""
+    errors: list[FieldError]
+    warnings: list[FieldError]
+    as_written: dict[str, Any]
+    amounts: dict[str, Amount] = field(default_factory=dict)
 
-def _written_currency(values: Mapping[str, Any]) -> list[str]:
-    value = values.get("currency")
-    return [value.strip().upper()] if isinstance(value, str) and value.strip() else []
+    def read(self, options: ReadOptions) -> None:
+        """Reads the amounts, and settles their currency."""
+        for name, value in self.as_written.items():
+            if isinstance(value, str) and value.strip() and not self._is_spoilt(name):
+                try:
+                    self.amounts[name] = amount_of(value, options.numbers)
+                    self.values[name] = self.amounts[name].value
+                except FieldError as exc:
+                    self._refuse(name, exc.description, exc.reason)
+        self._settle_currency(options.currency)
+        self._drop_what_is_no_reduction()
 
+    def _settle_currency(self, insisted: str) -> None:
+        priced = [name for name in self.as_written if isinstance(self.values.get(name), str | int | float | Decimal)]
+        found = list(dict.fromkeys([*self._written_currency(), *self._named_currencies()]))
+        currency = found[0] if found else insisted
+        if not priced:
+            return
+        if len(found) > 1:
+            self._refuse_all(priced, "the prices and the currency of one offer are not of one currency")
+        elif wrong := [name for name in priced if currency and not self._may_be(name, currency)]:
+            self._refuse_all(wrong, "the sign beside it is not one of that currency")
+        elif currency:
+            self.values["currency"] = currency
+        elif "currency" not in self.values:
+            for name in priced:
+                self._refuse(name, "has no currency", "CURRENCY_MISSING")
 
-def _settle_currency(
-    values: dict[str, Any],
-    as_written: Mapping[str, Any],
-    found: list[str],
-    options: ReadOptions,
-    errors: list[FieldError],
-    spoilt: set[str],
-) -> None:
-    priced = [name for name in _PRICES if isinstance(values.get(name), str | int | float | Decimal)]
-    if not priced:
-        return
-    if len(found) > 1:
-        description = "the prices and the currency of one offer are not of one currency"
-        errors.extend(FieldError(name, description, "CURRENCY_CONFLICT") for name in priced if name not in spoilt)
+    def _written_currency(self) -> list[str]:
+        value = self.values.get("currency")
+        return [value.strip().upper()] if isinstance(value, str) and value.strip() else []
+
+    def _named_currencies(self) -> list[str]:
+        return [amount.currency for amount in self.amounts.values() if amount.currency]
+
+    def _may_be(self, name: str, currency: str) -> bool:
+        return name not in self.amounts or self.amounts[name].may_be(currency)
+
+    def _drop_what_is_no_reduction(self) -> None:
+        """A price before a reduction is above the price that holds."""
+        price, before = (self.values.get(name) for name in _PRICES)
+        if any(isinstance(amount, bool) or not isinstance(amount, int | float | Decimal) for amount in (price, before)):
+            return
+        if before < price and not any(self._is_spoilt(name) for name in _PRICES):  # type: ignore[operator]
+            del self.values["original_price"]
+            self.warnings.append(FieldError("original_price", "is below the price and was left out", "NOT_REDUCED"))
+
+    def _refuse_all(self, names: list[str], description: str) -> None:
+        for name in names:
+            self._refuse(name, description, "CURRENCY_CONFLICT")
         # Amounts without their currencies would be wrong in the file of rejected rows.
-        values.update(as_written)
-    elif found or options.currency:
-        values["currency"] = found[0] if found else options.currency
-    elif "currency" not in values:
-        errors.extend(FieldError(name, "has no currency", "CURRENCY_MISSING") for name in priced if name not in spoilt)
+        self.values.update(self.as_written)
+
+    def _refuse(self, name: str, description: str, reason: str) -> None:
+        if not self._is_spoilt(name):
+            self.errors.append(FieldError(name, description, reason))
+
+    def _is_spoilt(self, name: str) -> bool:
+        return any(error.field == name for error in self.errors)
 
 
 def _read_gtin(values: dict[str, Any], errors: list[FieldError], warnings: list[FieldError], *, drop: bool) -> None:

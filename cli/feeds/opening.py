@@ -7,13 +7,13 @@ from pathlib import Path
 from typing import Final
 
 from cli.feeds.detection import format_of
+from cli.feeds.encodings import reading
 from cli.feeds.google_tsv import open_google_tsv
 from cli.feeds.google_xml import open_google_xml
 from cli.feeds.json_ld import open_json_ld
 from cli.feeds.normalising import normalised
 from cli.feeds.own import open_csv, open_jsonl, open_parquet
 from cli.feeds.shopify import open_shopify
-from cli.feeds.text import reading
 from cli.rows import BadRow, FileError, FileFormat, ReadOptions, Row, RowFile
 
 _Opener = Callable[[Path, ReadOptions], AbstractContextManager[RowFile]]

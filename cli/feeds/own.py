@@ -11,9 +11,10 @@ from typing import Any, Final
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from cli.feeds.encodings import Encoding, encoding_of
 from cli.feeds.mapping import IDENTITY, columns_by_field, mapped_header, mapped_values
 from cli.feeds.tables import Record, check_header, damaged, opened_table
-from cli.feeds.text import Encoding, Lines, LineTooLong, encoding_of, is_damaged, opened_text, sample_of
+from cli.feeds.text import Lines, LineTooLong, is_damaged, opened_text
 from cli.problems import Problem
 from cli.rows import BadRow, FieldMapping, FileError, FileFormat, Raw, ReadOptions, Row, RowFile
 
@@ -23,7 +24,7 @@ _PARQUET_ROWS: Final = 512
 @contextmanager
 def open_jsonl(path: Path, options: ReadOptions) -> Iterator[RowFile]:
     """JSON lines: one object a line."""
-    encoding = encoding_of(sample_of(path), options.encoding)
+    encoding = encoding_of(path, options.encoding)
     with opened_text(path, encoding, newline="\n") as (text, file):
         rows = _mapped(_json_rows(Lines(text, options.max_line), encoding, options.max_line), options)
         yield RowFile(path.stat().st_size, None, rows, file.tell, FileFormat.JSONL, encoding.name, hint=encoding.hint)
@@ -32,7 +33,7 @@ def open_jsonl(path: Path, options: ReadOptions) -> Iterator[RowFile]:
 @contextmanager
 def open_csv(path: Path, options: ReadOptions) -> Iterator[RowFile]:
     """A table of text with a header; an empty cell is no value."""
-    encoding = encoding_of(sample_of(path), options.encoding)
+    encoding = encoding_of(path, options.encoding)
     mapping = options.mapping or IDENTITY
     with opened_table(path, encoding, options) as table:
         rows = _mapped(map(_table_row, table.records), options)

@@ -7,6 +7,7 @@ and exactly three behind.
 """
 
 import re
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import Final
@@ -15,8 +16,21 @@ from cli.problems import FieldError
 from cli.rows import NumberStyle
 
 _SYMBOLS: Final = {"€": "EUR", "£": "GBP", "₹": "INR", "₩": "KRW", "₫": "VND", "₺": "TRY", "₽": "RUB", "₴": "UAH"}
-"""Signs that stand for one currency. `$`, `¥` and `kr` stand for several."""
-_AMBIGUOUS_SYMBOLS: Final = ("$", "¥", "￥", "kr")
+"""Signs that stand for one currency."""
+_YEN: Final = frozenset({"CNY", "JPY"})
+_SHARED_SYMBOLS: Final[Mapping[str, frozenset[str]]] = {
+    "$": frozenset(
+        {
+            *("ARS", "AUD", "BBD", "BMD", "BND", "BSD", "BZD", "CAD", "CLP", "COP"),
+            *("CUP", "DOP", "FJD", "GYD", "HKD", "JMD", "KYD", "LRD", "MXN", "NAD"),
+            *("NIO", "NZD", "SBD", "SGD", "SRD", "TTD", "TWD", "USD", "UYU", "XCD"),
+        }
+    ),
+    "¥": _YEN,
+    "￥": _YEN,
+    "kr": frozenset({"DKK", "ISK", "NOK", "SEK"}),
+}
+"""Signs that stand for several currencies (Unicode CLDR, narrow symbols), and which these are."""
 _SPACES: Final = re.compile(r"[\s'’]")
 _AMOUNT: Final = re.compile(r"[+-]?[0-9]+(?:[.,][0-9]+)*")
 _PARTS: Final = re.compile(r"(?P<before>[^0-9+-]*)(?P<amount>[+-]?[0-9][0-9.,]*)(?P<after>[^0-9]*)")
@@ -31,6 +45,12 @@ class Amount:
     value: Decimal
     currency: str
     """ISO 4217; empty where none is written."""
+    possible: frozenset[str] = frozenset()
+    """Currencies that a sign beside it may stand for; empty where there is no such sign."""
+
+    def may_be(self, currency: str) -> bool:
+        """Whether what is written beside the amount leaves that currency open."""
+        return not self.possible or currency in self.possible
 
 
 def amount_of(text: str, style: NumberStyle) -> Amount:
@@ -42,7 +62,14 @@ def amount_of(text: str, style: NumberStyle) -> Amount:
     parts = _PARTS.fullmatch(_SPACES.sub("", text)) if len(text) <= _MAX_CHARACTERS else None
     if parts is None:
         raise FieldError("", "not an amount")
-    return Amount(decimal_of(parts["amount"], style), _currency(parts["before"], parts["after"]))
+    value = decimal_of(parts["amount"], style)
+    beside = [part.strip(".") for part in (parts["before"], parts["after"]) if part]
+    signs = [_SHARED_SYMBOLS[part.lower()] for part in beside if part.lower() in _SHARED_SYMBOLS]
+    currency = _currency([part for part in beside if part.lower() not in _SHARED_SYMBOLS])
+    amount = Amount(value, currency, frozenset.intersection(*signs) if signs else frozenset())
+    if currency and not amount.may_be(currency):
+        raise FieldError("", "has a sign that is not of its currency", "CURRENCY_CONFLICT")
+    return amount
 
 
 def decimal_of(text: str, style: NumberStyle) -> Decimal:
@@ -79,20 +106,16 @@ def _decimal_sign(text: str, style: NumberStyle) -> str:
     return str(signs[0])
 
 
-def _currency(before: str, after: str) -> str:
-    found = {_currency_of(part) for part in (before, after) if part}
-    named = found - {""}
-    if len(named) > 1:
+def _currency(beside: Sequence[str]) -> str:
+    found = {_currency_of(part) for part in beside}
+    if len(found) > 1:
         raise FieldError("", "has two currencies", "CURRENCY_CONFLICT")
-    return named.pop() if named else ""
+    return found.pop() if found else ""
 
 
 def _currency_of(part: str) -> str:
-    bare = part.strip(".")
-    if _CODE.fullmatch(bare):
-        return bare.upper()
-    if bare in _SYMBOLS:
-        return _SYMBOLS[bare]
-    if bare.lower() in _AMBIGUOUS_SYMBOLS:
-        return ""
+    if _CODE.fullmatch(part):
+        return part.upper()
+    if part in _SYMBOLS:
+        return _SYMBOLS[part]
     raise FieldError("", "not an amount with an ISO 4217 code or a sign of a currency")

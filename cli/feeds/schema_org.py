@@ -9,9 +9,20 @@ from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from typing import Any, Final
 
+from cli.feeds.gtins import isbn_gtin
 from cli.feeds.json_stream import Node
 from cli.feeds.schema_offers import offer_of
-from cli.feeds.schema_values import amount_text, first, first_text, listed, local_name, measure, types_of
+from cli.feeds.schema_values import (
+    amount_text,
+    count_text,
+    first,
+    first_text,
+    listed,
+    local_name,
+    measure,
+    property_value,
+    types_of,
+)
 from cli.problems import FieldError
 from cli.rows import Remarks, Row
 
@@ -114,7 +125,7 @@ def _put_identity(fields: _Fields, node: Mapping[str, Any]) -> None:
     fields.put("id", first_text(node.get(key)), key)
     fields.put("sku", first_text(node.get("sku")), "sku")
     gtin = next((key for key in _GTINS if first_text(node.get(key))), "gtin")
-    fields.put("gtin", first_text(node.get(gtin)), gtin)
+    fields.put("gtin", (isbn_gtin if gtin == "isbn" else str)(first_text(node.get(gtin))), gtin)
     group = first(node.get("isVariantOf"))
     if isinstance(group, dict) and "productGroupID" in group:
         fields.put("primary_product_id", first_text(group["productGroupID"]), "isVariantOf")
@@ -154,9 +165,12 @@ def _put_attributes(fields: _Fields, node: Mapping[str, Any]) -> None:
         fields.put(f"attributes.{name}", measure(first(node.get(name))), name)
     condition = local_name(first_text(node.get("itemCondition")))
     fields.put("attributes.condition", condition.removesuffix("Condition").lower(), "itemCondition")
+    entries: dict[str, list[Mapping[str, Any]]] = {}
     for entry in listed(node.get("additionalProperty")):
         if isinstance(entry, dict) and (name := first_text(entry.get("name"))):
-            fields.put(f"attributes.{name}", measure(entry), "additionalProperty")
+            entries.setdefault(name, []).append(entry)
+    for name, same in entries.items():
+        fields.put(f"attributes.{name}", property_value(same), "additionalProperty")
 
 
 def _put_rating(fields: _Fields, value: Any) -> None:
@@ -164,7 +178,10 @@ def _put_rating(fields: _Fields, value: Any) -> None:
     rating = first(value)
     if not isinstance(rating, dict):
         return
-    count = first_text(rating.get("ratingCount")) or first_text(rating.get("reviewCount"))
+    count = count_text(rating.get("ratingCount")) or count_text(rating.get("reviewCount"))
+    if not first_text(rating.get("ratingValue")) and count in {"", "0"}:
+        # Shops leave the node there while nobody has rated the product.
+        return
     average, best = amount_text(rating.get("ratingValue")), amount_text(rating.get("bestRating")) or Decimal(5)
     if average is None or best <= 0:
         fields.fail("rating_average", "aggregateRating", "its ratingValue or bestRating is not a number", "INVALID")

@@ -152,7 +152,8 @@ def _rows(table: Table, columns: Mapping[str, str]) -> Iterator[tuple[str, Shopi
     handle = ""
     for record in table.records:
         if isinstance(record, Record):
-            cells = {ours: record.cells[name].strip() for ours, name in columns.items()}
+            named = record.cells
+            cells = {ours: named[name].strip() for ours, name in columns.items()}
             handle = cells["handle"]
             yield handle, ShopifyRow(record.line, cells, record.raw)
         else:

@@ -24,7 +24,13 @@ _ID: Final = re.compile(r"[A-Za-z0-9._:/-]+")
 _ID_CHARACTERS: Final = 128
 _HANDLE_CHARACTERS: Final = 100
 """Leaves room for `:` and an SKU."""
+_TAGS: Final = 50
+_TAG_CHARACTERS: Final = 256
+"""The service's default limits of an attribute; Shopify allows 250 tags."""
 _CHANGED: Final = FieldError("id", "no id as it stands: its allowed characters and a hash are used", "ID_CHANGED")
+_CUT: Final = FieldError(
+    "attributes.tags", f"tags beyond the {_TAGS}th or {_TAG_CHARACTERS} characters were left out", "TOO_MANY"
+)
 _FIELDS: Final = {
     "title": ("title",),
     "body": ("description",),
@@ -84,7 +90,7 @@ def products_of(group: Group, remarks: Remarks) -> Iterator[Row | BadRow]:
         return
     common, raw = _common(group), group.raw
     own_id = document_id(group.handle)
-    warnings = () if own_id == group.handle else (_CHANGED,)
+    warnings = (*(() if own_id == group.handle else (_CHANGED,)), *(() if _fits(_tags(group)) else (_CUT,)))
     variants = list(_variants(group))
     if len(variants) == 1 and not variants[0].options:
         values = {"id": own_id, **common, **_own(group, variants[0])}
@@ -145,10 +151,19 @@ def _common(group: Group) -> dict[str, Any]:
         "brand": cells.get("vendor"),
         "categories": [paths] if paths else None,
         "attributes.product_type": cells.get("type"),
-        "attributes.tags": [tag.strip() for tag in cells.get("tags", "").split(",") if tag.strip()],
+        "attributes.tags": [tag for tag in _tags(group) if len(tag) <= _TAG_CHARACTERS][:_TAGS],
         "images": _images(group),
     }
     return {name: value for name, value in found.items() if value}
+
+
+def _tags(group: Group) -> list[str]:
+    written = group.rows[0].cells.get("tags", "").split(",")
+    return list(dict.fromkeys(tag.strip() for tag in written if tag.strip()))
+
+
+def _fits(tags: list[str]) -> bool:
+    return len(tags) <= _TAGS and all(len(tag) <= _TAG_CHARACTERS for tag in tags)
 
 
 def _images(group: Group) -> list[str]:
@@ -184,9 +199,10 @@ def _stock(cells: Mapping[str, str]) -> dict[str, Any]:
     if "tracker" in cells and not cells["tracker"]:
         return {"availability": "in_stock"}
     written = cells.get("quantity", "")
-    if re.fullmatch(r"-?[0-9]{1,18}", written) is None:
+    number = re.fullmatch(r"(-?[0-9]{1,18})(?:\.0*)?", written)
+    if number is None:
         return {"quantity": written}
-    quantity = int(written)
+    quantity = int(number[1])
     if quantity > 0:
         return {"quantity": quantity, "availability": "in_stock"}
     goes_on = cells.get("policy", "").lower() in {"continue", "true", "yes"}

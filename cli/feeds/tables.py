@@ -4,10 +4,15 @@ import csv
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from io import StringIO
+from itertools import islice
 from pathlib import Path
 from typing import Any, BinaryIO, Final
 
-from cli.feeds.text import Encoding, Lines, LineTooLong, is_damaged, opened_text
+from cli.feeds.encodings import Encoding
+from cli.feeds.table_lines import RecordedLines, text_of
+from cli.feeds.tabs import padded_row, unquoted_row, without_surplus
+from cli.feeds.text import Lines, LineTooLong, is_damaged, opened_text
 from cli.problems import Problem
 from cli.rows import BadRow, FileError, Raw, ReadOptions
 
@@ -20,9 +25,14 @@ _SEPARATOR_LINE: Final = "sep="
 class Record:
     """One row of a table."""
 
-    cells: Mapping[str, str]
-    """By the name in the header; empty where the cell is."""
+    named_cells: tuple[tuple[str, str], ...]
+    """Name in the header and content of each cell, in the order of the columns."""
     raw: Raw
+
+    @property
+    def cells(self) -> Mapping[str, str]:
+        """By the name in the header, which no other column has; empty where the cell is."""
+        return dict(self.named_cells)
 
     @property
     def line(self) -> int:
@@ -46,15 +56,15 @@ class Table:
 
 
 @contextmanager
-def opened_table(path: Path, encoding: Encoding, options: ReadOptions) -> Iterator[Table]:
+def opened_table(path: Path, encoding: Encoding, options: ReadOptions, *, may_repeat: bool = False) -> Iterator[Table]:
     """Opens a table.
 
     Raises:
-        FileError: it cannot be read, or has no header that names each column once.
+        FileError: it cannot be read, or has no header; or a column occurs twice, unless columns may repeat.
     """
     csv.field_size_limit(options.max_line)
     with opened_text(path, encoding) as (text, file):
-        lines = _Recording(Lines(text, options.max_line))
+        lines = RecordedLines(Lines(text, options.max_line))
         try:
             delimiter, before = _delimiter(lines.peek())
             for _ in range(before):
@@ -63,8 +73,10 @@ def opened_table(path: Path, encoding: Encoding, options: ReadOptions) -> Iterat
             header = _header(next(reader, []))
         except (csv.Error, LineTooLong) as exc:
             raise FileError(f"{path}: the header is no CSV: {exc}") from exc
-        check_header(path, header)
-        yield Table(path.stat().st_size, header, lines.taken(), _records(reader, lines, header, encoding), file)
+        check_header(path, tuple(dict.fromkeys(header)) if may_repeat else header)
+        header_text = text_of(lines.taken())
+        records = _records(reader, lines, header, encoding, is_tabbed=delimiter == "\t")
+        yield Table(path.stat().st_size, header, header_text, records, file)
 
 
 def check_header(path: Path, columns: tuple[str, ...]) -> None:
@@ -80,12 +92,13 @@ def check_header(path: Path, columns: tuple[str, ...]) -> None:
         raise FileError(f"{path}: columns that occur twice: {', '.join(sorted(twice))}")
 
 
-def header_of(line: str) -> tuple[str, ...]:
-    """Names of the columns, from the first line of a table; empty where it is none."""
-    delimiter, before = _delimiter(line)
-    lines = line.splitlines()[before:]
+def header_of(text: str) -> tuple[str, ...]:
+    """Names of the columns, from the beginning of a table; empty where it is none."""
+    lines = StringIO(text, newline="")
+    delimiter, before = _delimiter(lines.readline())
+    lines.seek(0)
     try:
-        return _header(next(csv.reader(lines, delimiter=delimiter), []))
+        return _header(next(csv.reader(islice(lines, before, None), delimiter=delimiter), []))
     except csv.Error:
         return ()
 
@@ -101,69 +114,51 @@ def _delimiter(line: str) -> tuple[str, int]:
     """The delimiter, and how many lines stand before the header."""
     if line.lower().startswith(_SEPARATOR_LINE) and len(line.strip("\r\n")) == len(_SEPARATOR_LINE) + 1:
         return line[len(_SEPARATOR_LINE)], 1
-    unquoted = "".join(line.splitlines()[:1]).split('"')[::2]
+    unquoted = line.split('"')[::2]
     counts = {delimiter: sum(part.count(delimiter) for part in unquoted) for delimiter in DELIMITERS}
     return max(counts, key=lambda delimiter: counts[delimiter]), 0
 
 
-class _Recording:
-    """The lines that a reader of CSV takes, kept until they are asked for."""
-
-    def __init__(self, lines: Lines) -> None:
-        self.first = 1
-        self._lines = lines
-        self._taken: list[str] = []
-        self._ahead: str | None = None
-
-    def __iter__(self) -> "_Recording":
-        return self
-
-    def __next__(self) -> str:
-        line = self.peek()
-        self._ahead = None
-        if not line:
-            raise StopIteration
-        self._taken.append(line)
-        return line
-
-    def peek(self) -> str:
-        if self._ahead is None:
-            self._ahead = self._lines.read()
-        return self._ahead
-
-    def taken(self) -> str:
-        """The lines since the last call, the last one with its end."""
-        text = "".join(self._taken)
-        self._taken = []
-        self.first = self._lines.number + 1
-        return text if not text or text.endswith(("\n", "\r")) else f"{text}\r\n"
-
-
-def _records(reader: Any, lines: _Recording, header: tuple[str, ...], encoding: Encoding) -> Iterator[Record | BadRow]:
+def _records(
+    reader: Any, lines: RecordedLines, header: tuple[str, ...], encoding: Encoding, *, is_tabbed: bool
+) -> Iterator[Record | BadRow]:
     while True:
-        first = lines.first
+        first, error = lines.first, None
         try:
             cells = next(reader, None)
+            if cells is None:
+                return
         except (csv.Error, LineTooLong) as exc:
-            problem = Problem(first, "", "", "NOT_CSV", f"not CSV: {exc}")
-            yield BadRow(problem, Raw(first, lines.taken()))
-            continue
+            cells, error = None, exc
+        taken = lines.taken()
+        if is_tabbed and not isinstance(error, LineTooLong):
+            taken, cells = _tabbed(lines, taken, cells, len(header))
+        raw = Raw(first, text_of(taken))
         if cells is None:
-            return
-        raw = Raw(first, lines.taken())
-        if any(cell.strip() for cell in cells):
+            yield BadRow(Problem(first, "", "", "NOT_CSV", f"not CSV: {error}"), raw)
+        elif any(cell.strip() for cell in cells):
             yield _record(raw, header, cells, encoding)
 
 
+def _tabbed(
+    lines: RecordedLines, taken: list[str], cells: list[str] | None, width: int
+) -> tuple[list[str], list[str] | None]:
+    """The lines that are one row, and its cells; None where these cannot be read."""
+    literal = unquoted_row(taken, cells, width)
+    if literal is not None:
+        lines.put_back(taken[1:])
+        return taken[:1], literal
+    return taken, padded_row(taken, cells, width) if cells else cells
+
+
 def _record(raw: Raw, header: tuple[str, ...], cells: list[str], encoding: Encoding) -> Record | BadRow:
-    while len(cells) > len(header) and not cells[-1].strip():
-        cells.pop()
+    cells = without_surplus(cells, len(header))
     if len(cells) != len(header):
         description = f"{len(cells)} fields where the header has {len(header)}"
         return BadRow(Problem(raw.line, "", "", "NOT_CSV", description), raw)
     if is_damaged(raw.text, encoding):
         return BadRow(damaged(raw.line, encoding, "row"), raw)
-    return Record({name: cell for name, cell in zip(header, cells, strict=True) if name}, raw)
+    return Record(tuple((name, cell) for name, cell in zip(header, cells, strict=True) if name), raw)
 
 
 def damaged(line: int, encoding: Encoding, what: str) -> Problem:

@@ -56,6 +56,9 @@ def _pod_problems(pod: Pod, names: set[str], keys: Keys) -> Iterator[str]:
     for volume in volumes:
         yield from _missing(keys, "ConfigMap", volume.get("configMap", {}).get("name"), ())
         yield from _missing(keys, "Secret", volume.get("secret", {}).get("secretName"), ())
+        claim = f"PersistentVolumeClaim/{volume.get('persistentVolumeClaim', {}).get('claimName')}"
+        if "persistentVolumeClaim" in volume and claim not in names:
+            yield f"there is no {claim}"
     known = {volume["name"] for volume in volumes} | set(pod.claims)
     for container in pod.containers:
         unknown = {mount["name"] for mount in container.get("volumeMounts", [])} - known

@@ -1,5 +1,6 @@
 """One collection: how it was created, and its open shard."""
 
+import logging
 from pathlib import Path
 
 import qdrant_edge as edge
@@ -8,6 +9,8 @@ from qdrant_client import grpc as pb
 from local.qdrant import shards
 from local.qdrant.found import FoundPoints
 from local.qdrant.journal import Journal, Write
+
+log = logging.getLogger(__name__)
 
 # Serialised payloads per collection: those of 50,000 products of 1 kB with room to spare.
 KEPT_BYTES = 128 * 1024 * 1024
@@ -50,11 +53,19 @@ class Collection:
             if self.journal is not None:
                 self.journal.add(Write(operation, size, refused))
 
-    def flush(self) -> None:
-        """Stores what was written since the last time, after which the engine shortens its log."""
+    def flush(self) -> bool:
+        """Stores what was written since the last time, after which the engine shortens its log.
+
+        False where the engine could not, on a full disk for one: the log has it all, and the next time tries again.
+        """
         if self._written:
+            try:
+                self.shard.flush()
+            except Exception as exc:  # noqa: BLE001 - the engine has no other
+                log.warning("what was written to %s was not stored, its log keeps it: %s", self.name, exc)
+                return False
             self._written = False
-            self.shard.flush()
+        return True
 
     def replace_shard(self, shard: edge.EdgeShard, directory: Path) -> edge.EdgeShard:
         """Puts another shard in the place of this one, on disk and here, and returns the old one, still open."""

@@ -1,6 +1,7 @@
 """What the front refuses, and with which status: as Qdrant does, in its words where retrieval may meet them."""
 
 import contextlib
+import re
 from collections.abc import Iterator
 
 import grpc
@@ -64,6 +65,8 @@ CALLERS_FAULTS = (
     "No appropriate index for faceting",
     "Wrong",
 )
+# However deep in a list or an object the number is, the engine's text ends with it.
+NO_NUMBER = re.compile(r"failed to convert (-?inf|NaN) into payload number type")
 
 
 @contextlib.contextmanager
@@ -77,10 +80,12 @@ def engine_errors() -> Iterator[None]:
         yield
     except RefusedError:
         raise
-    except (ValueError, OverflowError) as exc:
-        raise bad_input(str(exc)) from exc
     except Exception as exc:
         text = str(exc)
+        if NO_NUMBER.search(text):
+            raise RefusedError(grpc.StatusCode.INVALID_ARGUMENT, "cannot convert to json number") from exc
+        if isinstance(exc, (ValueError, OverflowError)):
+            raise bad_input(text) from exc
         if text.startswith("No point with id"):
             raise not_found(text) from exc
         if text.startswith(CALLERS_FAULTS):

@@ -22,7 +22,15 @@ class OptimiserSettings:
         256 * 1024 * 1024, "bytes of writes that may come while a copy is built; with more it is tried again later"
     )
     hold_seconds: float = described(
-        15.0, "how long writes may wait for the copy to be taken; after that it is tried again later"
+        5.0,
+        "how long writes may wait for the copy to be taken, well within the ten seconds that retrieval gives a write; "
+        "after that it is tried again later",
+    )
+    room_factor: float = described(
+        2.5, "room on the disk that must be free before a copy is taken, in sizes of the shard; beside spare-bytes"
+    )
+    spare_bytes: int = described(
+        256 * 1024 * 1024, "bytes of the disk that a copy leaves free; where less is left it is tried again later"
     )
     check_seconds: float = described(5.0, "how often collections are looked at")
     pause_seconds: float = described(30.0, "pause after a copy that was given up; doubles each time, to ten minutes")

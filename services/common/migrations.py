@@ -22,7 +22,7 @@ class MigrationSettings(BaseSettings):
 def migrate(directory: Path, settings: MigrationSettings, revision: str = "head") -> None:
     """Applies all migrations of `directory` that the database lacks; does nothing when there are none.
 
-    Two at once are safe: the second waits for the first (an advisory lock in `run_migrations`).
+    Two at once are safe: the second waits for the first (an advisory lock in `run_migrations`), also through a pooler.
     """
     config = Config()
     config.set_main_option("script_location", str(directory))

@@ -28,6 +28,8 @@ def _impression(message: pb.Impression, max_products: int) -> Impression:
         policy=message.policy,
         products=_products(islice(message.products, max_products + 1)),
         feature_schema=message.feature_schema,
+        query=message.query,
+        model=message.model,
     )
 
 

@@ -14,6 +14,7 @@ from services.feedback.visitors import visitor_id_violation
 
 MAX_ATTRIBUTION_LENGTH: Final = 64
 MAX_POLICY_LENGTH: Final = 128
+"""Of the policy's name and version, and of the model's."""
 LAST_TIME: Final = 32_503_679_999_999_999
 """The last of the year 2999 in Unix microseconds. Beyond it and before 1970 a clock is broken; asyncpg moreover writes
 the ends of datetime's range as infinity."""
@@ -25,6 +26,10 @@ class Surface(IntEnum):
 
     SEARCH = 1
     SIMILAR_PRODUCTS = 2
+    HOME = 3
+    PRODUCT_PAGE = 4
+    CART = 5
+    AFTER_PURCHASE = 6
 
 
 _SURFACES: Final = frozenset(surface.value for surface in Surface)
@@ -58,6 +63,10 @@ class Impression:
     products: ShownProducts
     feature_schema: int
     """0 = no features."""
+    query: str = ""
+    """What was searched for; empty = nothing."""
+    model: str = ""
+    """Learned model that took part; empty = none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +76,7 @@ class ImpressionLimits:
     max_impressions: int
     max_products: int
     max_features_bytes: int
+    max_query_characters: int = 5_000
 
 
 def check(impressions: Sequence[Impression], limits: ImpressionLimits) -> None:
@@ -88,6 +98,7 @@ def _violations(impressions: Sequence[Impression], limits: ImpressionLimits) -> 
     for index, impression in enumerate(impressions):
         path = f"impressions[{index}]"
         yield from _impression_violations(impression, path)
+        yield from _query_violations(impression, f"{path}.query", limits.max_query_characters)
         yield from _product_violations(impression, path, limits)
 
 
@@ -106,8 +117,17 @@ def _impression_violations(impression: Impression, path: str) -> Iterator[Violat
     elif not 0 <= impression.show_time <= LAST_TIME:
         yield Violation(f"{path}.show_time", "must lie in the years 1970 to 2999", "OUT_OF_RANGE")
     yield from _text_violations(impression.policy, f"{path}.policy", MAX_POLICY_LENGTH)
+    yield from _text_violations(impression.model, f"{path}.model", MAX_POLICY_LENGTH)
     if impression.feature_schema < 0:
         yield Violation(f"{path}.feature_schema", "must not be negative", "OUT_OF_RANGE")
+
+
+def _query_violations(impression: Impression, field: str, longest: int) -> Iterator[Violation]:
+    if len(impression.query) > longest:
+        yield Violation(field, f"must have at most {longest:,} characters", "TOO_LONG")
+    elif "\0" in impression.query:
+        # Postgres keeps no text with one.
+        yield Violation(field, "must not hold the character NUL", "MALFORMED")
 
 
 def _text_violations(text: str, field: str, longest: int) -> Iterator[Violation]:

@@ -18,10 +18,9 @@ from zhiyin.common.v1 import degradation_pb2, explanation_pb2, result_set_pb2
 from zhiyin.gateway.v1 import gateway_service_pb2 as pb
 
 _CATALOG: Final = re.compile(r"[a-z0-9_-]{1,64}")
-_MAX_NAME: Final = 64
 _BY_RELEVANCE: Final = (result_set_pb2.SORT_ORDER_UNSPECIFIED, result_set_pb2.SORT_ORDER_RELEVANCE)
 
-_Rule = tuple[bool, str, str, str]
+Rule = tuple[bool, str, str, str]
 """Whether it is broken, its field, what it says, its reason."""
 
 
@@ -32,7 +31,7 @@ class ListRequests:
     """
 
     def __init__(self, settings: GatewaySettings) -> None:
-        self._settings = settings
+        self.settings = settings
 
     def search(self, request: pb.SearchRequest) -> SearchQuery:
         """The validated query.
@@ -43,10 +42,10 @@ class ListRequests:
         text = request.query
         rules = [
             (not text.strip(), "query", "is required and must hold more than white space", "REQUIRED"),
-            _too_long("query", text, self._settings.max_query_characters),
+            too_long("query", text, self.settings.max_query_characters),
         ]
         return SearchQuery(
-            self._page(request, rules),
+            self.page(request, rules),
             text,
             request.filter if request.HasField("filter") else None,
             request.facets,
@@ -64,20 +63,28 @@ class ListRequests:
         """
         rules = [(not request.product_id, "product_id", "is required", "REQUIRED")]
         return SimilarQuery(
-            self._page(request, rules),
+            self.page(request, rules),
             request.product_id,
             request.filter if request.HasField("filter") else None,
             request.excluded_product_ids,
             request.variants,
         )
 
-    def _page(self, request: pb.SearchRequest | pb.ListSimilarProductsRequest, rules: Sequence[_Rule]) -> ListRequest:
-        limits = self._settings
+    def page(
+        self, request: pb.SearchRequest | pb.ListSimilarProductsRequest | pb.RecommendRequest, rules: Sequence[Rule]
+    ) -> ListRequest:
+        """What every request for a page says, if neither it nor one of the further rules is broken.
+
+        Raises:
+            InvalidArgument: lists every field that breaks a rule.
+        """
+        user_id = "" if isinstance(request, pb.ListSimilarProductsRequest) else request.user_id
+        limits = self.settings
         rules = [
             *rules,
-            _too_long("visitor_id", request.visitor_id, limits.max_visitor_id_characters),
-            _too_long("region", request.region, _MAX_NAME),
-            _too_long("policy", request.policy, _MAX_NAME),
+            too_long("visitor_id", request.visitor_id, limits.max_visitor_id_characters),
+            too_long("user_id", user_id, limits.max_visitor_id_characters),
+            too_long("policy", request.policy, limits.max_policy_characters),
             (request.page_size < 0, "page_size", "must be 0 or more", "OUT_OF_RANGE"),
             (
                 bool(request.catalog) and not _CATALOG.fullmatch(request.catalog),
@@ -97,6 +104,7 @@ class ListRequests:
             request.visitor_id,
             request.policy,
             _digest(request),
+            user_id,
         )
 
 
@@ -121,8 +129,9 @@ def search_response(page: ShownPage) -> pb.SearchResponse:
         total_size=page.total_size,
         policy=page.policy,
         usage=page.usage,
-        degradations=[*page.degradations, *map(_degradation, page.missing)],
+        degradations=[*page.degradations, *map(degradation, page.missing)],
         result_set=page.result_set,
+        personal_share=page.personal_share,
     )
 
 
@@ -134,7 +143,7 @@ def similar_response(page: ShownPage) -> pb.ListSimilarProductsResponse:
         attribution_token=page.attribution_token,
         total_size=page.total_size,
         policy=page.policy,
-        degradations=[*page.degradations, *map(_degradation, page.missing)],
+        degradations=[*page.degradations, *map(degradation, page.missing)],
     )
 
 
@@ -149,7 +158,7 @@ def _results(page: ShownPage) -> list[pb.SearchResult]:
             product=page.summaries[place.product_id],
             position=position,
             score=place.score,
-            explanation=_explanation(page.schema, place),
+            explanation=explanation(page.schema, place),
             other_variant_count=place.other_variant_count,
         )
         for position, place in enumerate(page.places, page.first_position)
@@ -157,19 +166,22 @@ def _results(page: ShownPage) -> list[pb.SearchResult]:
     ]
 
 
-def _explanation(schema: FactorSchema, place: Place) -> explanation_pb2.Explanation:
-    explanation = explanation_pb2.Explanation(scorer=schema.scorer)
+def explanation(schema: FactorSchema, place: Place) -> explanation_pb2.Explanation:
+    """Every factor of a place's score."""
+    message = explanation_pb2.Explanation(scorer=schema.scorer)
     for name, role, value in zip(schema.names, schema.roles, place.factors, strict=True):
-        explanation.factors.add(name=name, value=value, role=explanation_pb2.FactorRole.ValueType(role))
-    return explanation
+        message.factors.add(name=name, value=value, role=explanation_pb2.FactorRole.ValueType(role))
+    return message
 
 
-def _degradation(part: Missing) -> degradation_pb2.Degradation:
+def degradation(part: Missing) -> degradation_pb2.Degradation:
+    """A part that the reply had to do without."""
     kind = degradation_pb2.DegradationKind.Value(f"DEGRADATION_KIND_{part.kind}")
     return degradation_pb2.Degradation(kind=kind, component=part.component, reason=part.reason)
 
 
-def _too_long(field: str, value: str, limit: int) -> _Rule:
+def too_long(field: str, value: str, limit: int) -> Rule:
+    """The rule of a text's length."""
     return len(value) > limit, field, f"must be at most {limit} characters", "TOO_LONG"
 
 

@@ -1,17 +1,14 @@
-"""A list of products in an order, from the candidates to its pages: what every RPC that shows one has in common.
+"""A list of products in an order, page by page: what every RPC that shows one has in common.
 
-First page: profile and candidates at once -> order -> a frozen list, its first page shown, the rest in the page token.
+First page: the RPC makes the list -> it is frozen, its first page shown, the rest in the page token.
 Next pages: the list out of the token -> what results show of those products now.
-
-The candidates are the one part that a list cannot do without. Everything else that is away is named in the reply.
 """
 
-import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Final, Protocol
 
-from services.common.errors import NotFound, ServiceError
+from services.common.errors import InvalidArgument, NotFound, ServiceError
 from services.gateway.frozen_list import FactorSchema, FrozenList, Place
 from services.gateway.tokens import ListTokens, new_attribution_id
 
@@ -31,6 +28,7 @@ class ListRequest:
     policy: str
     digest: bytes
     """16 bytes over everything but page size and token."""
+    user_id: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +69,27 @@ class Order:
     policy: str
     schema: FactorSchema
     places: Sequence[Place]
+    feature_schema: int = 0
+    """Schema of the places' features; 0 = none."""
+    personal_share: float = 0.0
+    """Share of the order that the visitor's own interests decide, 0 to 1."""
+
+
+@dataclass(frozen=True, slots=True)
+class Made:
+    """A whole list, and what its first page tells of it."""
+
+    order: Order
+    summaries: Mapping[str, Any]
+    """What results show, by product id."""
+    other_variant_counts: Mapping[str, int]
+    usage: Any = None
+    degradations: Sequence[Any] = ()
+    """Retrieval's own, as messages of the API."""
+    missing: Sequence[Missing] = ()
+    result_set: Any = None
+    behaviour_count: int = 0
+    """Behaviours that the list rests on."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,7 +109,11 @@ class ShownPage:
     degradations: Sequence[Any] = ()
     missing: Sequence[Missing] = ()
     result_set: Any = None
-    """None on all pages but the first."""
+    """None on all pages but the first, as what follows is 0."""
+    personal_share: float = 0.0
+    behaviour_count: int = 0
+    feature_schema: int = 0
+    """Schema of the places' features, on every page."""
 
 
 class SummarySource(Protocol):
@@ -104,67 +127,59 @@ class SummarySource(Protocol):
 class Ranker(Protocol):
     """Decides the order."""
 
-    async def rank(self, policy: str, handover: Any) -> Order:
+    async def rank(self, catalog: str, policy: str, handover: Any) -> Order:
         """All candidates, best first."""
-        ...
-
-
-class ProfileSource(Protocol):
-    """Knows what visitors did."""
-
-    async def profile(self, catalog: str, visitor_id: str) -> object:
-        """The visitor's recent behaviour."""
         ...
 
 
 class ImpressionLog(Protocol):
     """Keeps what was shown."""
 
-    def record(self, surface: str, request: ListRequest, page: ShownPage) -> None:
+    def record(self, surface: str, request: ListRequest, page: ShownPage, query: str = "") -> None:
         """Takes note without waiting; what cannot be kept is counted, never raised.
 
-        `surface` is the name of feedback's Surface without its prefix.
+        `surface` is the name of feedback's Surface without its prefix, `query` what was searched for.
         """
         ...
 
 
 class RankedLists:
-    """Makes and continues the lists of one RPC."""
+    """Shows and continues the lists of one RPC."""
 
-    def __init__(self, summaries: SummarySource, ranker: Ranker, profiles: ProfileSource, tokens: ListTokens) -> None:
+    def __init__(self, summaries: SummarySource, tokens: ListTokens) -> None:
         self._summaries = summaries
-        self._ranker = ranker
-        self._profiles = profiles
         self._tokens = tokens
 
-    async def page(self, request: ListRequest, find: Callable[[], Awaitable[Candidates]]) -> ShownPage:
+    async def page(self, request: ListRequest, make: Callable[[], Awaitable[Made]]) -> ShownPage:
         """The page that is asked for.
 
         Args:
             request: which page, for whom.
-            find: gives the candidates; called for the first page only.
+            make: gives the list; called for the first page only.
 
         Raises:
             InvalidArgument: the page token is not of this request.
-            NotFound: the ranker has no policy of that name.
-            Unavailable: no candidates can be had.
+            Unavailable: what results show cannot be had; and what `make` raises.
         """
-        return await (self._next_page(request) if request.page_token else self._first_page(request, find()))
+        return await (self._next_page(request) if request.page_token else self._first_page(request, make))
 
-    async def _first_page(self, request: ListRequest, finding: Awaitable[Candidates]) -> ShownPage:
-        # No policy reads the profile yet; it is fetched so that a reply says whether it could have been used.
-        not_personal, found = await asyncio.gather(self._profile_missing(request), finding)
-        order, not_ranked = await self._order(request, found)
-        places = [_with_variants(place, found.other_variant_counts) for place in order.places]
-        frozen = FrozenList(new_attribution_id(), order.policy, order.schema, 1, len(places), places)
+    async def _first_page(self, request: ListRequest, make: Callable[[], Awaitable[Made]]) -> ShownPage:
+        made = await make()
+        order = made.order
+        places = [_with_variants(place, made.other_variant_counts) for place in order.places]
+        frozen = FrozenList(
+            new_attribution_id(), order.policy, order.schema, 1, len(places), places, order.feature_schema
+        )
         return self._shown(
             request,
             frozen,
-            found.summaries,
-            usage=found.usage,
-            degradations=found.degradations,
-            missing=[part for part in (not_personal, not_ranked) if part is not None],
-            result_set=found.result_set,
+            made.summaries,
+            usage=made.usage,
+            degradations=made.degradations,
+            missing=made.missing,
+            result_set=made.result_set,
+            personal_share=order.personal_share,
+            behaviour_count=made.behaviour_count,
         )
 
     async def _next_page(self, request: ListRequest) -> ShownPage:
@@ -185,31 +200,53 @@ class RankedLists:
             places,
             summaries,
             self._tokens.next_page(rest, request.digest),
+            feature_schema=frozen.feature_schema,
             **extra,
         )
 
-    async def _profile_missing(self, request: ListRequest) -> Missing | None:
-        if not request.visitor_id:
-            return None
-        try:
-            await self._profiles.profile(request.catalog, request.visitor_id)
-        except ServiceError as error:
-            return Missing("NOT_PERSONALISED", "feedback", error.reason)
-        return None
 
-    async def _order(self, request: ListRequest, found: Candidates) -> tuple[Order, Missing | None]:
-        if found.is_sorted:
-            return kept_order("sort_order", found.product_ids), None
-        if not found.product_ids:
-            return kept_order("retrieval_order", ()), None
-        try:
-            return await self._ranker.rank(request.policy, found.handover), None
-        except NotFound:
-            # The caller named a policy that does not exist: its fault, not a part that is away.
+async def ranked(ranker: Ranker, request: ListRequest, found: Candidates, missing: Sequence[Missing] = ()) -> Made:
+    """The list of candidates in the ranker's order, or in retrieval's where the ranker is away.
+
+    Raises:
+        NotFound: the ranker has no policy of that name.
+    """
+    order, not_ranked = await _order(ranker, request, found)
+    return Made(
+        order,
+        found.summaries,
+        found.other_variant_counts,
+        found.usage,
+        found.degradations,
+        [*missing, *not_ranked],
+        found.result_set,
+    )
+
+
+async def _order(ranker: Ranker, request: ListRequest, found: Candidates) -> tuple[Order, Sequence[Missing]]:
+    if found.is_sorted:
+        return kept_order("sort_order", found.product_ids), ()
+    if not found.product_ids:
+        return kept_order("retrieval_order", ()), ()
+    ranking = ranker.rank(request.catalog, request.policy, found.handover)
+    return await order_or_kept(ranking, found.product_ids)
+
+
+async def order_or_kept(ranking: Awaitable[Order], product_ids: Sequence[str]) -> tuple[Order, Sequence[Missing]]:
+    """The ranker's order, or the one in which the candidates came where the ranker is away.
+
+    Raises:
+        InvalidArgument: the policy is not for lists of this kind.
+        NotFound: the ranker has no policy of that name.
+    """
+    try:
+        return await ranking, ()
+    except ServiceError as error:
+        # The caller named a policy that does not exist or orders something else: its fault, not a part that is away.
+        names_policy = isinstance(error, InvalidArgument) and any(one.field == "policy" for one in error.violations)
+        if names_policy or isinstance(error, NotFound):
             raise
-        except ServiceError as error:
-            missing = Missing("NOT_RANKED", "ranker", error.reason)
-            return kept_order("retrieval_order", found.product_ids), missing
+        return kept_order("retrieval_order", product_ids), [Missing("NOT_RANKED", "ranker", error.reason)]
 
 
 def kept_order(scorer: str, product_ids: Sequence[str]) -> Order:

@@ -4,7 +4,17 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-from services.gateway.ranked_lists import Candidates, ImpressionLog, ListRequest, RankedLists, ShownPage
+from services.gateway.ranked_lists import (
+    Candidates,
+    ImpressionLog,
+    ListRequest,
+    Made,
+    RankedLists,
+    Ranker,
+    ShownPage,
+    ranked,
+)
+from services.gateway.visitors import ProfileSource, Visitor, known
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,16 +37,25 @@ class SearchQuery:
 class CandidateSource(Protocol):
     """Retrieval."""
 
-    async def search(self, query: SearchQuery) -> Candidates:
-        """Candidates for a query, in the order that it asks for."""
+    async def search(self, query: SearchQuery, behaviours: Sequence[Any]) -> Candidates:
+        """Candidates for a query, in the order that it asks for; `behaviours` are what the visitor did."""
         ...
 
 
 class Search:
     """The Search RPC without its wire format."""
 
-    def __init__(self, candidates: CandidateSource, lists: RankedLists, impressions: ImpressionLog) -> None:
+    def __init__(
+        self,
+        candidates: CandidateSource,
+        ranker: Ranker,
+        profiles: ProfileSource,
+        lists: RankedLists,
+        impressions: ImpressionLog,
+    ) -> None:
         self._candidates = candidates
+        self._ranker = ranker
+        self._profiles = profiles
         self._lists = lists
         self._impressions = impressions
 
@@ -48,7 +67,15 @@ class Search:
             NotFound: the ranker has no policy of that name.
             Unavailable: no candidates can be had.
         """
-        page = await self._lists.page(query.page, lambda: self._candidates.search(query))
+        page = await self._lists.page(query.page, lambda: self._made(query))
         if page.summaries and page.places:
-            self._impressions.record("SEARCH", query.page, page)
+            self._impressions.record("SEARCH", query.page, page, query.text)
         return page
+
+    async def _made(self, query: SearchQuery) -> Made:
+        visitor = Visitor(query.page.visitor_id, query.page.user_id)
+        # An order by a value is the same for everybody.
+        visitor = Visitor("") if query.is_sorted else visitor
+        of_visitor = await known(self._profiles, query.page.catalog, visitor)
+        found = await self._candidates.search(query, of_visitor.profile.behaviours)
+        return await ranked(self._ranker, query.page, found, of_visitor.missing)

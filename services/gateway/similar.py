@@ -4,7 +4,16 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-from services.gateway.ranked_lists import Candidates, ImpressionLog, ListRequest, RankedLists, ShownPage
+from services.gateway.ranked_lists import (
+    Candidates,
+    ImpressionLog,
+    ListRequest,
+    Made,
+    RankedLists,
+    Ranker,
+    ShownPage,
+    ranked,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,8 +39,11 @@ class SimilarSource(Protocol):
 class SimilarProducts:
     """The ListSimilarProducts RPC without its wire format."""
 
-    def __init__(self, candidates: SimilarSource, lists: RankedLists, impressions: ImpressionLog) -> None:
+    def __init__(
+        self, candidates: SimilarSource, ranker: Ranker, lists: RankedLists, impressions: ImpressionLog
+    ) -> None:
         self._candidates = candidates
+        self._ranker = ranker
         self._lists = lists
         self._impressions = impressions
 
@@ -43,7 +55,10 @@ class SimilarProducts:
             NotFound: the index has no such product, or the ranker no policy of that name.
             Unavailable: no candidates can be had.
         """
-        page = await self._lists.page(query.page, lambda: self._candidates.similar(query))
+        page = await self._lists.page(query.page, lambda: self._made(query))
         if page.summaries and page.places:
             self._impressions.record("SIMILAR_PRODUCTS", query.page, page)
         return page
+
+    async def _made(self, query: SimilarQuery) -> Made:
+        return await ranked(self._ranker, query.page, await self._candidates.similar(query))

@@ -85,6 +85,24 @@ class ListTokens:
         return self._signer.sign("attribution", attribution_id.encode())
 
 
+class AttributionTokens:
+    """Reads attribution tokens."""
+
+    def __init__(self, signer: Signer, max_age_seconds: int) -> None:
+        self._signer = signer
+        self._max_age_seconds = max_age_seconds
+
+    @property
+    def rule(self) -> str:
+        """What a token has to be."""
+        return f"must be a token of a list that was shown, at most {self._max_age_seconds} seconds old"
+
+    def read(self, token: str) -> str | None:
+        """The name of the list; None where the token is not ours or too old."""
+        data = self._signer.verify("attribution", token, self._max_age_seconds)
+        return None if data is None else data.decode()
+
+
 def new_attribution_id() -> str:
     """A name for a list that no other one has."""
     return uuid.uuid4().hex

@@ -48,6 +48,18 @@ def business_weights(policy: BusinessPolicy, candidates: Candidates, now: float)
     )
 
 
+def softened(weights: BusinessWeights, exponent: float) -> BusinessWeights:
+    """The same weights, each raised to `exponent`, so that their product is."""
+    return BusinessWeights(
+        sales=weights.sales**exponent,
+        rating=weights.rating**exponent,
+        review_count=weights.review_count**exponent,
+        availability=weights.availability**exponent,
+        freshness=weights.freshness**exponent,
+        age_days=weights.age_days,
+    )
+
+
 def _count_weight(policy: CountWeight, count: FloatArray) -> FloatArray:
     size = np.log1p(count)
     share = size / (size + np.log1p(policy.typical_count))

@@ -47,6 +47,8 @@ class Candidates:
     dot_product: FloatArray
     lexical: FloatArray
     """BM25 score of the query's words, 0 or more."""
+    visitor: FloatArray
+    """Highest centred cosine with an interest of the visitor, weighted by the interest's share."""
     sales_count: FloatArray
     rating_average: FloatArray
     """0 to 5; NaN where there is no rating, or none counted."""
@@ -63,6 +65,10 @@ class Limits:
 
     max_candidates: int
     max_vector_dims: int
+    max_sources: int
+    """Entries of the sources of one candidate."""
+    max_behaviours: int
+    max_titles: int
 
     def check_count(self, count: int) -> None:
         """Refuses too many candidates, before anything is done for each of them, and none.
@@ -76,14 +82,20 @@ class Limits:
 
 
 def check(candidates: Candidates) -> None:
-    """Refuses candidates that cannot be ordered.
+    """Refuses candidates that cannot be ordered by relevance.
 
     Raises:
         InvalidArgument: names the fields, the first few of them.
     """
-    violations = [*_id_violations(candidates.product_ids), *_number_violations(candidates), *_absences(candidates)]
+    violations = [*violations_of(candidates), *_absences(candidates)]
     if violations:
         raise InvalidArgument(violations)
+
+
+def violations_of(candidates: Candidates) -> Iterator[Violation]:
+    """What is wrong with ids and numbers; absent ones are never wrong."""
+    yield from _id_violations(candidates.product_ids)
+    yield from _number_violations(candidates)
 
 
 def _id_violations(product_ids: tuple[str, ...]) -> Iterator[Violation]:
@@ -105,6 +117,7 @@ def _number_violations(candidates: Candidates) -> Iterator[Violation]:
         ("scores.centred_cosine", candidates.centred_cosine, -1 - COSINE_SLACK, 1 + COSINE_SLACK, "must be -1 to 1"),
         ("scores.dot_product", candidates.dot_product, -MAX_SCORE, MAX_SCORE, "must be -1e9 to 1e9"),
         ("scores.lexical", candidates.lexical, 0.0, MAX_SCORE, "must be 0 to 1e9"),
+        ("scores.visitor", candidates.visitor, -1 - COSINE_SLACK, 1 + COSINE_SLACK, "must be -1 to 1"),
         ("signals.sales_count", candidates.sales_count, 0.0, 2.0**63, "must not be negative"),
         ("signals.rating.average", candidates.rating_average, 0.0, 5.0, "must be 0 to 5"),
         ("signals.rating.count", candidates.rating_count, 0.0, 2.0**63, "must not be negative"),

@@ -1,13 +1,15 @@
 """Between the ranker's messages and its domain."""
 
 import math
+from collections.abc import Iterable, Sequence
 from typing import Final
 
 import numpy as np
 
 from services.common.errors import InvalidArgument, Violation
 from services.ranker.candidates import Candidates, FloatArray, Limits
-from services.ranker.ranking import FactorRole, Ranking, RankingRequest
+from services.ranker.factors import Factor, FactorRole
+from services.ranker.ranking import Ranking, RankingRequest
 from zhiyin.common.v1 import candidate_pb2, explanation_pb2, vector_pb2
 from zhiyin.ranker.v1 import ranker_service_pb2 as pb
 
@@ -42,33 +44,46 @@ def ranking_request(request: pb.RankCandidatesRequest, limits: Limits) -> Rankin
     }
     if violations:
         raise InvalidArgument(violations)
-    return RankingRequest(request.policy, _candidates(request), query, vectors, request.limit)
+    candidates = candidate_columns(request.candidates)
+    return RankingRequest(request.policy, candidates, query, vectors, request.limit, request.catalog)
 
 
 def response(ranking: Ranking) -> pb.RankCandidatesResponse:
     """The reply: what the factors are once, their values beside each score."""
-    rows = np.stack([factor.values for factor in ranking.factors], axis=1).tolist()
     reply = pb.RankCandidatesResponse(
         policy=pb.PolicyIdentity(name=ranking.policy_name, version=ranking.policy_version),
-        factors=explanation_pb2.FactorSchema(
-            scorer=ranking.scorer,
-            factors=[explanation_pb2.FactorSpec(name=f.name, role=_ROLES[f.role]) for f in ranking.factors],
-        ),
+        factors=factor_schema(ranking.scorer, ranking.factors),
+        personal_share=ranking.personal_share,
     )
+    rows = factor_rows(ranking.factors)
     for product_id, score, values in zip(ranking.product_ids, ranking.scores.tolist(), rows, strict=True):
         reply.ranked.add(product_id=product_id, score=score, factor_values=values)
     return reply
 
 
-def _candidates(request: pb.RankCandidatesRequest) -> Candidates:
-    cosine, centred_cosine, dot_product, lexical = np.array([_scores(c) for c in request.candidates]).T
-    sales, average, count, created, availability = np.array([_signals(c) for c in request.candidates]).T
+def factor_schema(scorer: str, factors: Sequence[Factor]) -> explanation_pb2.FactorSchema:
+    """What the factors are."""
+    specs = [explanation_pb2.FactorSpec(name=factor.name, role=_ROLES[factor.role]) for factor in factors]
+    return explanation_pb2.FactorSchema(scorer=scorer, factors=specs)
+
+
+def factor_rows(factors: Sequence[Factor]) -> list[list[float]]:
+    """The value of every factor, for each candidate."""
+    rows: list[list[float]] = np.stack([factor.values for factor in factors], axis=1).tolist()
+    return rows
+
+
+def candidate_columns(messages: Sequence[candidate_pb2.Candidate]) -> Candidates:
+    """Candidates as columns, not yet checked."""
+    cosine, centred_cosine, dot_product, lexical, visitor = _columns(_scores(c.scores) for c in messages)
+    sales, average, count, created, availability = _columns(_signals(c) for c in messages)
     return Candidates(
-        product_ids=tuple(candidate.product_id for candidate in request.candidates),
+        product_ids=tuple(candidate.product_id for candidate in messages),
         cosine=cosine,
         centred_cosine=centred_cosine,
         dot_product=dot_product,
         lexical=lexical,
+        visitor=visitor,
         sales_count=sales,
         rating_average=average,
         rating_count=count,
@@ -77,13 +92,17 @@ def _candidates(request: pb.RankCandidatesRequest) -> Candidates:
     )
 
 
-def _scores(candidate: candidate_pb2.Candidate) -> tuple[float, ...]:
-    scores = candidate.scores
+def _columns(rows: Iterable[tuple[float, ...]]) -> FloatArray:
+    return np.array(list(rows), dtype=np.float64).T
+
+
+def _scores(scores: candidate_pb2.LegScores) -> tuple[float, ...]:
     return (
-        _number(scores.cosine) if scores.HasField("cosine") else math.nan,
-        _number(scores.centred_cosine) if scores.HasField("centred_cosine") else math.nan,
-        _number(scores.dot_product) if scores.HasField("dot_product") else math.nan,
-        _number(scores.lexical) if scores.HasField("lexical") else math.nan,
+        number(scores.cosine) if scores.HasField("cosine") else math.nan,
+        number(scores.centred_cosine) if scores.HasField("centred_cosine") else math.nan,
+        number(scores.dot_product) if scores.HasField("dot_product") else math.nan,
+        number(scores.lexical) if scores.HasField("lexical") else math.nan,
+        number(scores.visitor) if scores.HasField("visitor") else math.nan,
     )
 
 
@@ -94,15 +113,15 @@ def _signals(candidate: candidate_pb2.Candidate) -> tuple[float, ...]:
     average = count = created = math.nan
     if signals.HasField("rating"):
         count = signals.rating.count
-        average = _number(signals.rating.average) if count else math.nan
+        average = number(signals.rating.average) if count else math.nan
     if signals.HasField("create_time"):
         created = signals.create_time.seconds + signals.create_time.nanos / 1e9
     sales = signals.sales_count if signals.HasField("sales_count") else math.nan
     return sales, average, count, created, signals.availability
 
 
-def _number(value: float) -> float:
-    # Inside, NaN means absent; a NaN that was sent becomes what every range refuses.
+def number(value: float) -> float:
+    """A number as it was sent: inside, NaN means absent, so one that was sent becomes what every range refuses."""
     return math.inf if math.isnan(value) else value
 
 

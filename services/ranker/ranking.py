@@ -2,35 +2,16 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from enum import Enum
-from functools import reduce
-
-import numpy as np
 
 from services.common.errors import invalid
 from services.ranker.business import business_weights
 from services.ranker.candidates import Candidates, FloatArray, check
-from services.ranker.policy import Policy, PolicyBook
-from services.ranker.relevance import relevance
+from services.ranker.factors import Factor, FactorRole, total
+from services.ranker.policy_book import PolicyBook
+from services.ranker.relevance import Relevance, relevance
+from services.ranker.search_policy import SearchPolicy
+from services.ranker.statistics import Counted, Statistics, with_counts
 from services.ranker.vectors import with_similarities
-
-
-class FactorRole(Enum):
-    """How a factor enters the score."""
-
-    INPUT = "input"
-    """Not by itself; shown for people."""
-    TERM = "term"
-    MULTIPLIER = "multiplier"
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Factor:
-    """One number of every candidate; `values` has shape (n,), NaN = an INPUT that is not known."""
-
-    name: str
-    role: FactorRole
-    values: FloatArray
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -45,6 +26,8 @@ class Ranking:
     """Shape (n,): exactly the sum of the TERMs times the product of the MULTIPLIERs, in float64, in their order."""
     factors: tuple[Factor, ...]
     """In the order in which they enter."""
+    personal_share: float
+    """Weight of the visitor's term among all, 0 to 1."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -59,52 +42,59 @@ class RankingRequest:
     """Shape (dims,) by row of the candidate."""
     limit: int
     """Places to fill; 0 = all."""
+    catalog: str = ""
+    """Whose statistics count; empty = `default`."""
 
 
 class Ranker:
     """Orders candidates by the policies of a book."""
 
-    def __init__(self, policies: PolicyBook, clock: Callable[[], float]) -> None:
+    def __init__(self, policies: PolicyBook, statistics: Statistics, clock: Callable[[], float]) -> None:
         self._policies = policies
+        self._statistics = statistics
         self._clock = clock
 
     def rank(self, request: RankingRequest) -> Ranking:
         """The best `limit` candidates.
 
         Raises:
-            InvalidArgument: names the fields that are out of range or missing.
+            InvalidArgument: names the fields that are out of range or missing, or the policy is no search's.
             NotFound: there is no such policy.
         """
         if request.limit < 0:
             raise invalid("limit", "must not be negative", "OUT_OF_RANGE")
-        policy, version = self._policies.named(request.policy)
+        policy, version = self._policies.search(request.policy)
         candidates = with_similarities(request.candidates, request.query, request.vectors)
         check(candidates)
-        factors = formula(policy, candidates, self._clock())
-        return _ordered(policy, version, candidates.product_ids, factors, request.limit)
+        counted = self._statistics.counted(request.catalog, candidates.product_ids)
+        candidates = with_counts(candidates, counted)
+        legs = relevance(policy.relevance, candidates)
+        factors = formula(policy, candidates, counted, legs, self._clock())
+        return _ordered(policy, version, candidates.product_ids, factors, legs.personal_share, request.limit)
 
 
-def formula(policy: Policy, candidates: Candidates, now: float) -> tuple[Factor, ...]:
-    """Every factor of the article's formula, ranking = relevance x business weight, at `now` in Unix seconds.
-
-    Raises:
-        InvalidArgument: a candidate has no score that the policy can use.
-    """
-    legs = relevance(policy.relevance, candidates)
+def formula(
+    policy: SearchPolicy, candidates: Candidates, counted: Counted, legs: Relevance, now: float
+) -> tuple[Factor, ...]:
+    """Every factor of the article's formula, ranking = relevance x business weight, at `now` in Unix seconds."""
     business = business_weights(policy.business, candidates, now)
     return (
         Factor("cosine", FactorRole.INPUT, candidates.cosine),
         Factor("centred_cosine", FactorRole.INPUT, candidates.centred_cosine),
         Factor("dot_product", FactorRole.INPUT, candidates.dot_product),
         Factor("lexical_score", FactorRole.INPUT, candidates.lexical),
+        Factor("visitor_cosine", FactorRole.INPUT, candidates.visitor),
         Factor("similarity_relevance", FactorRole.INPUT, legs.similarity),
         Factor("lexical_relevance", FactorRole.INPUT, legs.lexical),
+        Factor("visitor_relevance", FactorRole.INPUT, legs.visitor),
+        Factor("counted_purchases", FactorRole.INPUT, counted.purchases),
         Factor("sales_count", FactorRole.INPUT, candidates.sales_count),
         Factor("rating_average", FactorRole.INPUT, candidates.rating_average),
         Factor("rating_count", FactorRole.INPUT, candidates.rating_count),
         Factor("age_days", FactorRole.INPUT, business.age_days),
         Factor("similarity_term", FactorRole.TERM, legs.similarity_term),
         Factor("lexical_term", FactorRole.TERM, legs.lexical_term),
+        Factor("visitor_term", FactorRole.TERM, legs.visitor_term),
         Factor("sales_weight", FactorRole.MULTIPLIER, business.sales),
         Factor("rating_weight", FactorRole.MULTIPLIER, business.rating),
         Factor("review_count_weight", FactorRole.MULTIPLIER, business.review_count),
@@ -114,9 +104,14 @@ def formula(policy: Policy, candidates: Candidates, now: float) -> tuple[Factor,
 
 
 def _ordered(
-    policy: Policy, version: str, product_ids: Sequence[str], factors: Sequence[Factor], limit: int
+    policy: SearchPolicy,
+    version: str,
+    product_ids: Sequence[str],
+    factors: Sequence[Factor],
+    personal_share: float,
+    limit: int,
 ) -> Ranking:
-    scores = _total(factors)
+    scores = total(factors)
     by_score = scores.tolist()
     order = sorted(range(len(product_ids)), key=lambda row: (-by_score[row], product_ids[row]))[: limit or None]
     return Ranking(
@@ -126,11 +121,5 @@ def _ordered(
         product_ids=tuple(product_ids[row] for row in order),
         scores=scores[order],
         factors=tuple(Factor(factor.name, factor.role, factor.values[order]) for factor in factors),
+        personal_share=personal_share,
     )
-
-
-def _total(factors: Sequence[Factor]) -> FloatArray:
-    # Spelled out rather than summed by numpy, whose pairwise order a caller could not repeat.
-    terms = [factor.values for factor in factors if factor.role is FactorRole.TERM]
-    multipliers = [factor.values for factor in factors if factor.role is FactorRole.MULTIPLIER]
-    return np.asarray(reduce(np.add, terms) * reduce(np.multiply, multipliers), dtype=np.float64)

@@ -71,7 +71,7 @@ def indexed_values(product: Product, declarations: Declarations) -> dict[str, li
 
 
 def attribute_violations(product: Product, declarations: Declarations) -> Iterator[Violation]:
-    """Values of declared attributes that are of another type, or in a unit that measures something else.
+    """Values of declared attributes that are of another type, in a unit that measures something else, or too large.
 
     Fields are named by position in the order of the names, as everywhere: a name is the shop's own text.
     """
@@ -89,7 +89,8 @@ def _value_violations(field: str, value: AttributeValue, declared: AttributeDecl
         yield Violation(field, f"is declared {kind}, and must hold {_HELD[declared.type]}", "WRONG_TYPE")
     elif value.numbers and _converted(value, declared) is None:
         wanted = f"what `{declared.unit}` measures" if declared.unit else "bare numbers"
-        yield Violation(f"{field}.unit", f"must be a known unit of {wanted}", "WRONG_UNIT")
+        broken = f"must be a known unit of {wanted}, in which no number is too large"
+        yield Violation(f"{field}.unit", broken, "WRONG_UNIT")
 
 
 def _value(product: Product, name: str) -> AttributeValue:
@@ -111,7 +112,7 @@ def _indexed(value: AttributeValue, declared: AttributeDeclaration) -> list[str]
 
 
 def _converted(value: AttributeValue, declared: AttributeDeclaration) -> list[float] | None:
-    """Numbers in the declared unit, which bare ones are in already; None where their unit measures something else."""
+    """Numbers in the declared unit, which bare ones are in already; None where one of them cannot be said in it."""
     unit = value.unit or declared.unit
     numbers = [convert(number, unit, declared.unit) for number in value.numbers]
     return None if None in numbers else [number for number in numbers if number is not None]

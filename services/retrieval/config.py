@@ -12,7 +12,9 @@ from services.retrieval.catalog_settings import SettingsLimits
 from services.retrieval.documents import DocumentRules
 from services.retrieval.facet_rules import FacetLimits
 from services.retrieval.filter_rules import FilterLimits
+from services.retrieval.interests import InterestRules
 from services.retrieval.listing import ListingLimits
+from services.retrieval.recommend_rules import RecommendRules
 from services.retrieval.result_set import SetRules
 from services.retrieval.search import SearchRules
 from services.retrieval.validation import ProductLimits
@@ -86,6 +88,28 @@ class RetrievalSettings(ServiceSettings, DatabaseSettings):
     max_facet_ranges: Count = Field(50, description="Ranges of a facet.")
     max_excluded_products: Count = Field(500, description="Products that similar ones are asked to leave out.")
 
+    max_behaviours: Count = Field(200, description="Behaviours of a visitor in one request.")
+    max_page_products: Count = Field(50, description="Products of a page in one request.")
+    max_extra_products: Count = Field(500, description="Products that other sources bring into one request.")
+    max_excluded_recommendations: Count = Field(2_000, description="Products that recommendations leave out.")
+    max_behaviour_texts: Annotated[int, Field(ge=0)] = Field(
+        3, description="Queries and comments of a visitor that are encoded for one request; the heaviest ones."
+    )
+    page_seeds: Count = Field(5, description="Products of a page that similar ones are searched for; the first ones.")
+    least_direction_candidates: Count = Field(
+        20, description="Candidates that each interest and each product of the page brings at least."
+    )
+    max_interests: Count = Field(4, description="Interests that a visitor's behaviours are parted into at most.")
+    max_interest_behaviours: Count = Field(
+        10, description="Wanted behaviours that interests are made of, the newest ones."
+    )
+    interest_threshold: Annotated[float, Field(ge=-1, le=1)] = Field(
+        0.5, description="Centred cosine from which on a behaviour joins an interest."
+    )
+    dislike_weight: Annotated[float, Field(ge=0)] = Field(
+        0.5, description="What an unwanted behaviour takes from an interest, where a wanted one of its weight adds 1."
+    )
+
     bm25_k1: Annotated[float, Field(ge=0)] = Field(
         0.3, description="BM25's k1: how slowly repeated words stop counting. Existing index versions keep theirs."
     )
@@ -146,7 +170,10 @@ class RetrievalSettings(ServiceSettings, DatabaseSettings):
     )
 
     max_title_characters: Count = Field(1_000, description="Characters of a title without its markup.")
-    max_description_characters: Count = Field(20_000, description="Characters of a description.")
+    max_description_characters: Count = Field(20_000, description="Characters of a description without its markup.")
+    max_markup_factor: Count = Field(
+        5, description="With its markup a title or description may be this many times as long as without."
+    )
     max_brand_characters: Count = Field(200, description="Characters of a brand.")
     max_categories: Count = Field(20, description="Category paths of a product.")
     max_category_levels: Count = Field(10, description="Levels of a category path.")
@@ -166,6 +193,7 @@ class RetrievalSettings(ServiceSettings, DatabaseSettings):
         return ProductLimits(
             title_characters=self.max_title_characters,
             description_characters=self.max_description_characters,
+            markup_factor=self.max_markup_factor,
             brand_characters=self.max_brand_characters,
             categories=self.max_categories,
             category_levels=self.max_category_levels,
@@ -190,6 +218,26 @@ class RetrievalSettings(ServiceSettings, DatabaseSettings):
             self.product_limits(),
             FilterLimits(self.max_filter_depth, self.max_filter_conditions, self.max_filter_values),
             self.facet_limits(),
+            self.max_behaviours,
+        )
+
+    def recommend_rules(self) -> RecommendRules:
+        """Limits of recommendations, and how behaviours become candidates."""
+        return RecommendRules(
+            self.search_rules(),
+            self.max_page_products,
+            self.max_extra_products,
+            self.max_excluded_recommendations,
+            self.max_behaviour_texts,
+            self.page_seeds,
+            self.least_direction_candidates,
+            self.interest_rules(),
+        )
+
+    def interest_rules(self) -> InterestRules:
+        """How behaviours become interests."""
+        return InterestRules(
+            self.max_interests, self.interest_threshold, self.dislike_weight, self.max_interest_behaviours
         )
 
     def answer_rules(self) -> AnswerRules:

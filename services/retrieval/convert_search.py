@@ -1,6 +1,7 @@
 """Searches: between the messages of the API and the plain values of the domain."""
 
 from binascii import a2b_base64
+from collections.abc import Iterable
 from math import isnan
 from typing import Final
 
@@ -11,16 +12,19 @@ from services.retrieval.filters import AttributeCondition, NumberRange, PriceRan
 from services.retrieval.ranking import Missing, ScoredProduct
 from services.retrieval.relaxing import RelaxationMode
 from services.retrieval.search import EncodingCost, SearchQuery, SearchResult
+from services.retrieval.seeds import Behaviour
 from services.retrieval.similar import SimilarQuery
 from services.retrieval.sorting import SortOrder
 from services.retrieval.variants import VariantMode
-from zhiyin.common.v1 import degradation_pb2, filter_pb2, model_pb2, product_pb2, result_set_pb2
+from zhiyin.common.v1 import behaviour_pb2, degradation_pb2, filter_pb2, model_pb2, product_pb2, result_set_pb2
 from zhiyin.retrieval.v1 import retrieval_service_pb2 as pb
 
 _DEGRADATIONS: Final = {
     "LEXICAL_ONLY": degradation_pb2.DEGRADATION_KIND_LEXICAL_ONLY,
     "SEMANTIC_ONLY": degradation_pb2.DEGRADATION_KIND_SEMANTIC_ONLY,
     "SCORES_INCOMPLETE": degradation_pb2.DEGRADATION_KIND_SCORES_INCOMPLETE,
+    "NOT_PERSONALISED": degradation_pb2.DEGRADATION_KIND_NOT_PERSONALISED,
+    "WITHOUT_TEXTS": degradation_pb2.DEGRADATION_KIND_WITHOUT_TEXTS,
 }
 
 
@@ -36,6 +40,7 @@ def search_query(catalog: str, request: pb.SearchCandidatesRequest) -> SearchQue
         request.order or SortOrder.RELEVANCE,
         request.relaxation or RelaxationMode.STRICT,
         request.variants or VariantMode.COLLAPSED,
+        behaviours(request.behaviours),
     )
 
 
@@ -50,6 +55,11 @@ def similar_query(catalog: str, request: pb.FindSimilarProductsRequest) -> Simil
         tuple(request.excluded_product_ids),
         request.variants or VariantMode.COLLAPSED,
     )
+
+
+def behaviours(messages: Iterable[behaviour_pb2.Behaviour]) -> tuple[Behaviour, ...]:
+    """What a visitor did, in plain values."""
+    return tuple(Behaviour(message.product_id, message.text, message.weight) for message in messages)
 
 
 def product_filter(message: filter_pb2.ProductFilter) -> ProductFilter:
@@ -69,10 +79,10 @@ def product_filter(message: filter_pb2.ProductFilter) -> ProductFilter:
 def search_response(result: SearchResult) -> pb.SearchCandidatesResponse:
     """Candidates with what a result shows of them."""
     response = pb.SearchCandidatesResponse(
-        index_version=result.version.name, degradations=[_degradation(missing) for missing in result.missing]
+        index_version=result.version.name, degradations=[degradation(missing) for missing in result.missing]
     )
     if result.cost is not None:
-        _fill_usage(response.usage, result.cost)
+        fill_usage(response.usage, result.cost)
     for found in result.answer.products:
         _fill_found(response.found.add(), found)
     _fill_result_set(response.result_set, result.answer)
@@ -82,7 +92,7 @@ def search_response(result: SearchResult) -> pb.SearchCandidatesResponse:
 def similar_response(result: SearchResult) -> pb.FindSimilarProductsResponse:
     """Similar products with what a result shows of them."""
     response = pb.FindSimilarProductsResponse(
-        index_version=result.version.name, degradations=[_degradation(missing) for missing in result.missing]
+        index_version=result.version.name, degradations=[degradation(missing) for missing in result.missing]
     )
     for found in result.answer.products:
         _fill_found(response.found.add(), found)
@@ -106,6 +116,8 @@ def _fill_found(message: pb.FoundProduct, found: ScoredProduct) -> None:
         scores.dot_product = found.dot_product
     if not isnan(found.lexical):
         scores.lexical = found.lexical
+    if not isnan(found.visitor):
+        scores.visitor = found.visitor
     if found.offer:
         offer_message = message.summary.offer
         offer_message.ParseFromString(a2b_base64(found.offer))
@@ -174,7 +186,8 @@ def _attribute_condition(message: filter_pb2.AttributeCondition) -> AttributeCon
             return AttributeCondition(message.name)
 
 
-def _fill_usage(message: model_pb2.ModelUsage, cost: EncodingCost) -> None:
+def fill_usage(message: model_pb2.ModelUsage, cost: EncodingCost) -> None:
+    """What vectors cost."""
     message.model.name = cost.model.name
     message.model.revision = cost.model.revision
     message.model.dims = cost.model.dims
@@ -183,7 +196,8 @@ def _fill_usage(message: model_pb2.ModelUsage, cost: EncodingCost) -> None:
     message.compute_time.FromNanoseconds(int(cost.compute_seconds * 1e9))
 
 
-def _degradation(missing: Missing) -> degradation_pb2.Degradation:
+def degradation(missing: Missing) -> degradation_pb2.Degradation:
+    """A part that a reply had to do without."""
     return degradation_pb2.Degradation(
         kind=_DEGRADATIONS[missing.kind], component=missing.component, reason=missing.reason
     )

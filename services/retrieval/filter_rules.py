@@ -43,8 +43,6 @@ def filter_violations(
     if condition_count(wanted) > limits.conditions:
         yield Violation(field, f"must have at most {limits.conditions:,} conditions", "TOO_MANY")
         return
-    if wanted.any or wanted.none:
-        yield from _too_many_groups(wanted, limits, field)
     yield from _violations(wanted, limits, products, field)
 
 
@@ -68,7 +66,7 @@ def declared_filter(
 
 
 def in_unit(bounds: NumberRange, unit: str) -> NumberRange | None:
-    """A range in another unit; None where its own measures something else."""
+    """A range in another unit; None where its own measures something else, or a bound is too large in it."""
     if not bounds.unit:
         return replace(bounds, unit=unit)
     lowest = None if bounds.lowest is None else convert(bounds.lowest, bounds.unit, unit)
@@ -97,15 +95,6 @@ def _depth(wanted: ProductFilter) -> int:
     return max((1 + _depth(group) for _, group in groups_of(wanted, "")), default=0)
 
 
-def _too_many_groups(wanted: ProductFilter, limits: FilterLimits, field: str) -> Iterator[Violation]:
-    # A group without a condition holds for everything: as one of `none` it would leave nothing, surely by mistake.
-    yield from too_many(f"{field}.any", len(wanted.any), limits.values)
-    yield from too_many(f"{field}.none", len(wanted.none), limits.values)
-    for path, group in groups_of(wanted, field):
-        if condition_count(group) == 0:
-            yield Violation(path, "must hold a condition", "REQUIRED")
-
-
 def _violations(
     wanted: ProductFilter, limits: FilterLimits, products: ProductLimits, field: str
 ) -> Iterator[Violation]:
@@ -122,8 +111,20 @@ def _violations(
             yield Violation(f"{field}.rating.unit", "must be empty: ratings have no unit", "WRONG_UNIT")
     for position, condition in enumerate(wanted.attributes):
         yield from _attribute(f"{field}.attributes[{position}]", condition, limits, products)
-    for path, group in groups_of(wanted, field):
-        yield from _violations(group, limits, products, path)
+    if wanted.any or wanted.none:
+        yield from _groups(wanted, limits, products, field)
+
+
+def _groups(wanted: ProductFilter, limits: FilterLimits, products: ProductLimits, field: str) -> Iterator[Violation]:
+    yield from too_many(f"{field}.any", len(wanted.any), limits.values)
+    yield from too_many(f"{field}.none", len(wanted.none), limits.values)
+    bounded = replace(wanted, any=wanted.any[: limits.values], none=wanted.none[: limits.values])
+    for path, group in groups_of(bounded, field):
+        # A group without a condition holds for everything: as one of `none` it would leave nothing, surely by mistake.
+        if condition_count(group) == 0:
+            yield Violation(path, "must hold a condition", "REQUIRED")
+        else:
+            yield from _violations(group, limits, products, path)
 
 
 def _texts(field: str, texts: Sequence[str], count: int, characters: int) -> Iterator[Violation]:
@@ -195,7 +196,7 @@ def _in_declared_unit(
 ) -> AttributeCondition:
     converted = in_unit(bounds, declaration.unit)
     if converted is None:
-        broken = "must be a unit that measures the same as the declared one"
+        broken = "must be a unit that measures the same as the declared one, in which no bound is too large"
         violations.append(Violation(f"{field}.range.unit", broken, "WRONG_UNIT"))
         return condition
     return replace(condition, range=converted)

@@ -124,7 +124,10 @@ class IndexAdministration:
         return await self._switched(await self.named(catalog, number))
 
     async def roll_back(self, catalog: str) -> VersionStatus:
-        """Activates the version that was active before. Raises as `activate`."""
+        """Activates the version that was active before, also one that is being rebuilt: refused, not skipped.
+
+        Raises as `activate`.
+        """
         versions = [status.registered for status in await self._registry.statuses(catalog)]
         if not versions:
             raise _no_version(catalog, 0)
@@ -167,6 +170,8 @@ class IndexAdministration:
         with _reaching():
             if not await self._collections.is_whole(found.version):
                 await self._collections.create(found.version)
+        if found.state is VersionState.ACTIVE:  # an alias goes with its collection
+            await self._point_alias(catalog)
         self._signals.wake_indexer()
         return await self._status(catalog, found.version.number)
 
@@ -198,13 +203,16 @@ class IndexAdministration:
             _require_ready(found)
             if found.state is not VersionState.ACTIVE:
                 await transaction.activate(number)
+        await self._point_alias(catalog)
+        self._signals.wake_indexer()
+        return await self._status(catalog, number)
+
+    async def _point_alias(self, catalog: str) -> None:
         # What the database says by now: another call may have switched on.
         active = await self._registry.active(catalog)
         if active is not None:
             with _reaching():
                 await self._collections.point_alias(active.version)
-        self._signals.wake_indexer()
-        return await self._status(catalog, number)
 
     async def _require_usable(self, target: RegisteredVersion) -> None:
         revision = target.version.model.revision
@@ -251,7 +259,7 @@ def chosen(models: Sequence[LoadedModel], revision: str) -> LoadedModel:
 
 def previous(versions: Sequence[RegisteredVersion]) -> RegisteredVersion | None:
     """Of those that are not active, the one that was active last; None where none ever was."""
-    retired = [v for v in versions if v.state is VersionState.READY and v.activate_time is not None]
+    retired = [v for v in live(versions) if v.state is not VersionState.ACTIVE and v.activate_time is not None]
     return max(retired, key=lambda version: version.activate_time or version.create_time, default=None)
 
 

@@ -4,10 +4,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import Enum
+from typing import Final
 
+from services.common.errors import Unavailable
 from services.retrieval.attributes import NONE_DECLARED, Declarations
 from services.retrieval.documents import DocumentRules
 from services.retrieval.geometry import Vector
+
+_LOST_SECONDS: Final = 1.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,3 +112,13 @@ def live(versions: Sequence[RegisteredVersion]) -> list[RegisteredVersion]:
 def alias_of(catalog: str) -> str:
     """The name under which a catalogue's active collection is found."""
     return f"zhiyin.{catalog}"
+
+
+def index_lost(catalog: str) -> Unavailable:
+    """A catalogue's index is gone, or not made yet; it is made from the system of record by itself."""
+    return Unavailable(
+        "the index of the catalogue is not there and is being made",
+        reason="INDEX_LOST",
+        metadata={"catalog": catalog},
+        retry_after=_LOST_SECONDS,
+    )

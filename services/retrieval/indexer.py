@@ -10,8 +10,8 @@ from typing import Final, Protocol
 
 from services.common.deadlines import deadline_after
 from services.common.errors import ServiceError
+from services.common.tasks import end
 from services.retrieval.pauses import Pause
-from services.retrieval.tasks import end
 
 logger = logging.getLogger(__name__)
 _RENEWALS: Final = 3

@@ -10,7 +10,7 @@ from dataclasses import replace
 from itertools import groupby
 from typing import Final
 
-from services.common.errors import InvalidArgument, NotFound, ServiceError, Unavailable
+from services.common.errors import NotFound, ServiceError, Unavailable
 from services.retrieval.analysis import has_analyser
 from services.retrieval.current_offers import CurrentOffers
 from services.retrieval.document_vectors import ENCODER, DocumentVectors, centred, hold
@@ -26,6 +26,7 @@ from services.retrieval.indexing_ports import (
     PendingChange,
     Versions,
 )
+from services.retrieval.isolation import write_each
 from services.retrieval.pauses import Pause
 
 __all__ = ["BatchIndexer", "BatchReport", "IndexedProduct", "KeptVector", "PendingChange"]
@@ -67,9 +68,10 @@ class BatchIndexer:
         """Indexes changes, version by version.
 
         Raises:
+            NotFound: a version's collection is gone, which the next check makes anew; the others did not wait for it.
             ServiceError: the database or the index is away; what was not settled is taken again.
         """
-        report = BatchReport(taken=len(changes))
+        report, lost = BatchReport(taken=len(changes)), list[NotFound]()
         for key, group in groupby(sorted(changes, key=_key), key=_key):
             part = f"{VERSION}{key[0]}.{key[1]}"
             try:
@@ -82,13 +84,17 @@ class BatchIndexer:
                 continue
             try:
                 report += await self._index_version(version, list(group))
-            except (Unavailable, NotFound):
-                # The whole index is away, or a collection is gone, which the next check makes anew.
-                raise
+            except Unavailable:
+                raise  # the whole index is away
+            except NotFound as error:
+                lost.append(error)
+                continue
             except ServiceError as error:
                 hold(self._pause, self._meter, part, error)
                 continue
             self._pause.end(part)
+        if lost:
+            raise lost[0]
         return report
 
     async def _index_version(self, version: IndexVersion, changes: Sequence[PendingChange]) -> BatchReport:
@@ -130,20 +136,17 @@ class BatchIndexer:
         }
 
     async def _write(self, version: IndexVersion, products: Sequence[IndexedProduct]) -> list[PendingChange]:
-        """Writes products; returns what was given up, one product that the index refuses and nothing else."""
-        if not products:
-            return []
-        try:
-            async with self._offers.of(version.catalog, [p.product.id for p in products]) as offers:
-                await self._writer.write(version, [replace(p, offers=offers.get(p.product.id, ())) for p in products])
-        except InvalidArgument as error:
-            if len(products) == 1:
-                await self._outbox.give_up(products[0].pending, error.reason)
-                self._meter.gave_up(products[0].pending, error.reason)
-                return [products[0].pending]
-            half = len(products) // 2
-            return [*await self._write(version, products[:half]), *await self._write(version, products[half:])]
-        return []
+        """Writes products; returns what was given up, those that the index refuses and nothing else."""
+
+        async def write(part: Sequence[IndexedProduct]) -> None:
+            async with self._offers.of(version.catalog, [p.product.id for p in part]) as offers:
+                await self._writer.write(version, [replace(p, offers=offers.get(p.product.id, ())) for p in part])
+
+        refusals = await write_each(products, write)
+        for refusal in refusals:
+            await self._outbox.give_up(refusal.item.pending, refusal.reason)
+            self._meter.gave_up(refusal.item.pending, refusal.reason)
+        return [refusal.item.pending for refusal in refusals]
 
 
 def _key(change: PendingChange) -> tuple[str, int]:

@@ -8,7 +8,7 @@ from services.common.errors import ServiceError
 from services.retrieval.document_vectors import hold
 from services.retrieval.indexing import BatchIndexer
 from services.retrieval.indexing_ports import BatchReport, IndexingMeter, PendingChange
-from services.retrieval.offers_indexing import OffersIndexer
+from services.retrieval.offers_indexing import LOST, OffersIndexer
 from services.retrieval.pauses import Pause
 from services.retrieval.signals import IndexingSignals
 
@@ -84,9 +84,12 @@ class ProductLane:
         await self._signals.work(at_most)
 
     async def _check(self) -> None:
-        if time.monotonic() >= self._check_at:
+        lost = self._pause.held(LOST)
+        if lost or time.monotonic() >= self._check_at:
             await self._upkeep.check()
             self._check_at = time.monotonic() + self._check_seconds
+            for version in lost:
+                self._pause.end(LOST + version)
 
     async def _advance(self) -> bool:
         """Goes on with builds; changes do not wait for one that cannot go on."""

@@ -163,7 +163,7 @@ class Offers:
             violations = list(offer_violations("offer", whole.offer, self._limits))
             if violations:
                 return OfferDecision(Outcome.REJECTED, None, violations)
-            return decide_offer(update.product_id, draft.offer, whole, stored)
+            return decide_offer(update.product_id, draft.offer, whole, stored, is_partial=True)
         return decide_offer(update.product_id, draft.offer, draft, stored)
 
     async def _beyond_limit(
@@ -184,14 +184,22 @@ class Offers:
         return refused
 
 
-def decide_offer(product_id: str, sent: Offer, whole: OfferDraft, stored: StoredOffer | None) -> OfferDecision:
-    """What an offer does to the stored one. `sent` is the update, `whole` what would be stored."""
+def decide_offer(
+    product_id: str, sent: Offer, whole: OfferDraft, stored: StoredOffer | None, *, is_partial: bool = False
+) -> OfferDecision:
+    """What an offer does to the stored one. `sent` is the update, `whole` what would be stored.
+
+    A partial one without a time leaves the stored time, that of a removal as well.
+    """
     is_there = stored is not None and stored.content is not None
     if stored is not None and stored.content == whole.content:
         return OfferDecision(Outcome.UNCHANGED)
     if stored is not None and stored.is_newer_than(moment_of(sent.update_time)):
         return OfferDecision(Outcome.REJECTED, None, [_STALE])
-    row = OfferRow(product_id, sent.region, whole.content, moment_of(whole.offer.update_time))
+    moment = moment_of(sent.update_time)
+    if is_partial and moment is None and stored is not None:
+        moment = stored.update_time
+    row = OfferRow(product_id, sent.region, whole.content, moment)
     return OfferDecision(Outcome.UPDATED if is_there else Outcome.CREATED, row)
 
 

@@ -1,5 +1,6 @@
 """Every leg's score of the products of a result set, and retrieval's own order of them."""
 
+import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import NamedTuple
@@ -29,6 +30,8 @@ class ScoredProduct(NamedTuple):
     dot_product: float
     lexical: float
     other_variants: int = 0
+    visitor: float = math.nan
+    """How close it is to the visitor's interests; personal.py gives it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +39,7 @@ class Missing:
     """A part that an answer had to do without."""
 
     kind: str
-    """LEXICAL_ONLY, SEMANTIC_ONLY or SCORES_INCOMPLETE."""
+    """LEXICAL_ONLY, SEMANTIC_ONLY, SCORES_INCOMPLETE, NOT_PERSONALISED or WITHOUT_TEXTS."""
     component: str
     reason: str
 

@@ -4,11 +4,14 @@ The legs are asked for their best, which makes the result set; then each leg for
 found, unless it was not cut: it then has returned every product that it knows.
 """
 
+import asyncio
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
-from typing import Protocol
+from dataclasses import dataclass, field, replace
+from enum import IntEnum
+from typing import Final, Protocol
 
-from services.common.errors import NotFound, ServiceError, Unavailable, Violation
+from services.common.errors import ServiceError, Unavailable, Violation
+from services.retrieval.active_search import in_active_version
 from services.retrieval.analysis import has_analyser, query_vector
 from services.retrieval.answering import Answer, Answering, Legs, Wish
 from services.retrieval.facet_rules import FacetLimits, facet_violations, undeclared_facets
@@ -17,14 +20,18 @@ from services.retrieval.filter_rules import FilterLimits, declared_filter, filte
 from services.retrieval.filters import EVERYTHING, ProductFilter
 from services.retrieval.geometry import Vector, centre
 from services.retrieval.index_version import IndexVersion, Model
+from services.retrieval.personal import PersonalScores
 from services.retrieval.product_index import LegQuery, VersionLookUp
 from services.retrieval.ranking import Missing
 from services.retrieval.relaxing import RelaxationMode
 from services.retrieval.requests import require
+from services.retrieval.seeds import Behaviour, behaviour_violations
 from services.retrieval.sorting import SortOrder
 from services.retrieval.text_cleaning import clean
 from services.retrieval.validation import ProductLimits, too_long
 from services.retrieval.variants import VariantMode
+
+_RETRY_AFTER: Final = 1.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +47,8 @@ class SearchQuery:
     order: int = SortOrder.RELEVANCE
     relaxation: int = RelaxationMode.STRICT
     variants: int = VariantMode.COLLAPSED
+    behaviours: Sequence[Behaviour] = ()
+    """What the visitor did, newest first."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +61,8 @@ class SearchRules:
     product_limits: ProductLimits
     filter_limits: FilterLimits = field(default_factory=FilterLimits)
     facet_limits: FacetLimits = field(default_factory=FacetLimits)
+    behaviours: int = 200
+    """Behaviours of a visitor in one request."""
 
     def limit_of(self, asked: int) -> int:
         """Candidates at most."""
@@ -101,11 +112,17 @@ class CandidateSearch:
     """Finds candidates for a text."""
 
     def __init__(
-        self, encoder: QueryEncoder, versions: VersionLookUp, answering: Answering, rules: SearchRules
+        self,
+        encoder: QueryEncoder,
+        versions: VersionLookUp,
+        answering: Answering,
+        personal: PersonalScores,
+        rules: SearchRules,
     ) -> None:
         self._encoder = encoder
         self._versions = versions
         self._answering = answering
+        self._personal = personal
         self._rules = rules
 
     async def search(self, query: SearchQuery) -> SearchResult:
@@ -118,18 +135,19 @@ class CandidateSearch:
         """
         text = clean(query.text) if len(query.text) <= self._rules.query_characters else ""
         require(query_violations(query, text, self._rules))
-        version = await self._versions.version(query.catalog)
-        try:
-            return await self._search(query, text, version)
-        except NotFound:
-            newer = await version_in_place_of(version, self._versions)
-            return await self._search(query, text, newer)
+        return await in_active_version(
+            query.catalog, query.wanted, self._versions, lambda version: self._search(query, text, version)
+        )
 
     async def _search(self, query: SearchQuery, text: str, version: IndexVersion) -> SearchResult:
         wish = declared_wish(query, version, self._rules)
-        legs, missing, cost = await self._legs(text, version)
+        (legs, missing, cost), interests = await asyncio.gather(
+            self._legs(text, version), self._personal.interests(version, query.behaviours, query.region)
+        )
         answer = await self._answering.answer(legs, wish)
-        return SearchResult(answer, version, [*missing, *answer.missing], cost)
+        products, not_personal = await self._personal.scored(version, answer.products, interests.known)
+        lacking = [*missing, *answer.missing, *interests.missing, *not_personal]
+        return SearchResult(replace(answer, products=products), version, lacking, cost)
 
     async def _legs(self, text: str, version: IndexVersion) -> tuple[Legs, list[Missing], EncodingCost | None]:
         encoded, missing = await self._encode(text, version)
@@ -152,19 +170,6 @@ class CandidateSearch:
             return None, [Missing("LEXICAL_ONLY", "encoder", error.reason)]
 
 
-async def version_in_place_of(gone: IndexVersion, versions: VersionLookUp) -> IndexVersion:
-    """The version that took the place of one that was deleted while a search went through it.
-
-    Raises:
-        NotFound: none did.
-        Unavailable: the index is away.
-    """
-    newer = await versions.version_now(gone.catalog)
-    if newer.collection == gone.collection:
-        raise NotFound("the index version is gone", reason="CATALOG_NOT_FOUND", metadata={"catalog": gone.catalog})
-    return newer
-
-
 def query_violations(query: SearchQuery, text: str, rules: SearchRules) -> list[Violation]:
     """Every rule that a request breaks, whatever its catalogue declares; `text` is its cleaned query."""
     violations = list(too_long("query", query.text, rules.query_characters))
@@ -177,6 +182,7 @@ def query_violations(query: SearchQuery, text: str, rules: SearchRules) -> list[
     violations += mode_violations("order", query.order, SortOrder)
     violations += mode_violations("relaxation", query.relaxation, RelaxationMode)
     violations += mode_violations("variants", query.variants, VariantMode)
+    violations += behaviour_violations(query.behaviours, rules.behaviours, rules.query_characters)
     return violations
 
 
@@ -186,9 +192,7 @@ def limit_violations(limit: int) -> Iterator[Violation]:
         yield Violation("limit", "must not be negative", "OUT_OF_RANGE")
 
 
-def mode_violations(
-    name: str, number: int, modes: type[SortOrder | RelaxationMode | VariantMode]
-) -> Iterator[Violation]:
+def mode_violations(name: str, number: int, modes: type[IntEnum]) -> Iterator[Violation]:
     """The rule of an enum."""
     if number not in set(modes):
         yield Violation(name, "must be a known value", "OUT_OF_RANGE")
@@ -218,4 +222,4 @@ def declared_wish(query: SearchQuery, version: IndexVersion, rules: SearchRules)
 def _nothing_to_search_by(missing: Sequence[Missing]) -> Unavailable:
     reason = missing[0].reason if missing else "NOTHING_TO_SEARCH_BY"
     message = "the query has no indexable word and the encoder cannot be reached"
-    return Unavailable(message, reason=reason, retry_after=1.0)
+    return Unavailable(message, reason=reason, retry_after=_RETRY_AFTER)

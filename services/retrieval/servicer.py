@@ -3,10 +3,11 @@
 import grpc
 from opentelemetry import trace
 
-from services.retrieval import convert, convert_search
+from services.retrieval import convert, convert_recommendations, convert_search
 from services.retrieval.catalogue import Catalogue
 from services.retrieval.listing import ProductListing
 from services.retrieval.offers import Offers
+from services.retrieval.recommending import Recommending
 from services.retrieval.requests import catalog_name
 from services.retrieval.search import CandidateSearch, SearchResult
 from services.retrieval.similar import SimilarProducts
@@ -29,6 +30,7 @@ class RetrievalServicer(rpc.RetrievalServiceServicer):
         listing: ProductListing,
         search: CandidateSearch,
         similar: SimilarProducts,
+        recommending: Recommending,
         summaries: Summaries,
         wait: SearchableWait,
     ) -> None:
@@ -37,6 +39,7 @@ class RetrievalServicer(rpc.RetrievalServiceServicer):
         self._listing = listing
         self._search = search
         self._similar = similar
+        self._recommending = recommending
         self._summaries = summaries
         self._wait = wait
 
@@ -119,11 +122,25 @@ class RetrievalServicer(rpc.RetrievalServiceServicer):
         _note(result)
         return convert_search.similar_response(result)
 
+    async def RecommendCandidates(
+        self,
+        request: pb.RecommendCandidatesRequest,
+        context: "Context[pb.RecommendCandidatesRequest, pb.RecommendCandidatesResponse]",
+    ) -> pb.RecommendCandidatesResponse:
+        query = convert_recommendations.recommend_query(catalog_name(request.catalog), request)
+        result = await self._recommending.find(query)
+        trace.get_current_span().set_attributes(
+            {"zhiyin.candidates": len(result.products), "zhiyin.interests": len(result.interests)}
+        )
+        return convert_recommendations.recommend_response(query, result)
+
     async def GetSummaries(
         self, request: pb.GetSummariesRequest, context: "Context[pb.GetSummariesRequest, pb.GetSummariesResponse]"
     ) -> pb.GetSummariesResponse:
         catalog = catalog_name(request.catalog)
-        found = await self._summaries.find(catalog, list(request.product_ids), request.region)
+        from_index = request.origin != pb.SUMMARY_ORIGIN_DATABASE
+        ids = list(request.product_ids)
+        found = await self._summaries.find(catalog, ids, request.region, from_index=from_index)
         response = pb.GetSummariesResponse()
         for card, offer in found:
             convert_search.fill_summary(response.summaries.add(), card, offer)

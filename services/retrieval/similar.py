@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from services.common.errors import NotFound, Violation
+from services.retrieval.active_search import PRODUCT_NOT_INDEXED, in_active_version
 from services.retrieval.analysis import has_analyser
 from services.retrieval.answering import Answering, Legs, Wish
 from services.retrieval.filter_rules import declared_filter, filter_violations
@@ -17,7 +18,6 @@ from services.retrieval.search import (
     SearchRules,
     limit_violations,
     mode_violations,
-    version_in_place_of,
 )
 from services.retrieval.validation import product_id_violations, too_long, too_many
 from services.retrieval.variants import VariantMode
@@ -55,13 +55,9 @@ class SimilarProducts:
             Unavailable: the index is away.
         """
         require(self._violations(query))
-        version = await self._index.version(query.catalog)
-        try:
-            return await self._find(query, version)
-        except NotFound as error:
-            if error.reason == "PRODUCT_NOT_INDEXED":
-                raise
-            return await self._find(query, await version_in_place_of(version, self._index))
+        return await in_active_version(
+            query.catalog, query.wanted, self._index, lambda version: self._find(query, version)
+        )
 
     def _violations(self, query: SimilarQuery) -> list[Violation]:
         rules = self._rules
@@ -82,7 +78,7 @@ class SimilarProducts:
         product = await self._index.stored(version, query.product_id)
         if product is None:
             raise NotFound(
-                "the index has no such product", reason="PRODUCT_NOT_INDEXED", metadata={"catalog": query.catalog}
+                "the index has no such product", reason=PRODUCT_NOT_INDEXED, metadata={"catalog": query.catalog}
             )
         excluded = await self._index.groups(version, query.excluded) if query.excluded else ()
         # An excluded product may be the primary one of variants without being there itself.

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from typing import Protocol
 
+from services.common.errors import ServiceError, Unavailable
 from services.retrieval.product_index import Card
 from services.retrieval.requests import batch_violations, require
 from services.retrieval.validation import ProductLimits, product_id_violations, too_long
@@ -21,15 +22,16 @@ class ShownProducts(Protocol):
 
 
 class Summaries:
-    """Looks products up in the index, not in the database: results can be shown while that is away."""
+    """Looks products up in the index, or in the database while the index is away: either can be spared."""
 
-    def __init__(self, index: ShownProducts, limits: ProductLimits, batch: int) -> None:
+    def __init__(self, index: ShownProducts, stored: ShownProducts, limits: ProductLimits, batch: int) -> None:
         self._index = index
+        self._stored = stored
         self._limits = limits
         self._batch = batch
 
-    async def find(self, catalog: str, ids: Sequence[str], region: str) -> list[Card]:
-        """As ShownProducts.
+    async def find(self, catalog: str, ids: Sequence[str], region: str, *, from_index: bool = True) -> list[Card]:
+        """As ShownProducts; without `from_index` the index is not asked.
 
         Raises:
             InvalidArgument: the batch is empty, too large or names an id twice; an id is none; the region is too long.
@@ -39,4 +41,12 @@ class Summaries:
             violations += product_id_violations(f"product_ids[{position}]", product_id)
         violations += too_long("region", region, self._limits.region_characters)
         require(violations)
-        return await self._index.shown(catalog, ids, region)
+        if not from_index:
+            return await self._stored.shown(catalog, ids, region)
+        try:
+            return await self._index.shown(catalog, ids, region)
+        except Unavailable as away:
+            try:
+                return await self._stored.shown(catalog, ids, region)
+            except ServiceError:
+                raise away from None

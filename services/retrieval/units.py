@@ -7,7 +7,7 @@ case. What is none of these is an unknown unit.
 import re
 import unicodedata
 from functools import lru_cache
-from math import isclose
+from math import isclose, isfinite
 from typing import Final
 
 import pint
@@ -68,12 +68,16 @@ def is_unit(unit: str) -> bool:
 
 
 def convert(number: float, from_unit: str, to_unit: str) -> float | None:
-    """A number in another unit; empty = no unit. None where a unit is unknown, or they measure different things."""
+    """A number in another unit; empty = no unit.
+
+    None where a unit is unknown, where they measure different things, and where the number is too large for the other.
+    """
     line = _line(from_unit, to_unit)
     if line is None:
         return None
     slope, offset = line
-    return number if (slope, offset) == (1.0, 0.0) else float(f"{number * slope + offset:.{_PRECISION}g}")
+    converted = number if (slope, offset) == (1.0, 0.0) else float(f"{number * slope + offset:.{_PRECISION}g}")
+    return converted if isfinite(converted) else None
 
 
 @lru_cache(maxsize=4_096)

@@ -109,8 +109,9 @@ class IndexUpkeep:
     async def _restore(self, registered: RegisteredVersion) -> None:
         version = registered.version
         if not await self._collections.is_whole(version):
-            # First the build, then the collection: after a failure in between the collection is still not whole.
-            if registered.built_to != "":
+            # First the build, then the collection: after a failure in between the collection is still not whole. A
+            # build for other settings, which a READY version has got just now, would leave it READY.
+            if registered.built_to != "" or registered.state is VersionState.READY:
                 await self._refill(registered)
             await self._collections.create(version)
         if registered.state is VersionState.ACTIVE:

@@ -27,7 +27,11 @@ class ProductLimits:
     """How much a product may hold; characters are Unicode code points."""
 
     title_characters: int = 1_000
+    """Without markup."""
     description_characters: int = 20_000
+    """Without markup."""
+    markup_factor: int = 5
+    """With its markup a text may be this many times as long."""
     brand_characters: int = 200
     categories: int = 20
     category_levels: int = 10
@@ -101,18 +105,22 @@ def _identity(product: Product) -> Iterator[Violation]:
 
 
 def _texts(product: Product, limits: ProductLimits) -> Iterator[Violation]:
-    # Markup is not counted, but it is bounded, or cleaning it would be work without limit.
-    raw = list(too_long("title", product.title, 10 * limits.title_characters))
-    title = "" if raw else strip_markup(product.title)
-    if raw:
-        yield from raw
-    elif not title:
+    title = list(_marked_up("title", product.title, limits.title_characters, limits.markup_factor))
+    if not title and not strip_markup(product.title):
         yield Violation("title", "must hold text once HTML and control characters are removed", "REQUIRED")
-    yield from too_long("title", title, limits.title_characters)
-    yield from too_long("description", product.description, limits.description_characters)
+    yield from title
+    yield from _marked_up("description", product.description, limits.description_characters, limits.markup_factor)
     yield from too_long("brand", product.brand, limits.brand_characters)
     yield from too_long("uri", product.uri, limits.uri_characters)
     yield from too_long("sku", product.sku, limits.sku_characters)
+
+
+def _marked_up(field: str, text: str, limit: int, factor: int) -> Iterator[Violation]:
+    # Markup is not counted, but it is bounded, or cleaning it would be work without limit.
+    if len(text) > factor * limit:
+        yield Violation(field, f"must have at most {factor * limit:,} characters with its markup", "TOO_LONG")
+    elif len(text) > limit:  # removing markup makes no text longer
+        yield from too_long(field, strip_markup(text), limit)
 
 
 def _categories(product: Product, limits: ProductLimits) -> Iterator[Violation]:

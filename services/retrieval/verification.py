@@ -45,6 +45,9 @@ class PointState:
     product_id: str
     """Empty where it names none."""
     state: ProductState
+    tells_of_vector: bool
+    """Its payload holds the lengths of one."""
+    has_vector: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +58,14 @@ class CatalogueState:
     """Those that exist."""
     on_their_way: frozenset[str]
     """Those whose last change or removal the index need not have yet."""
+    with_vectors: frozenset[str]
+    """Those of the products whose vector the index must have."""
+
+    def differs(self, product_id: str, point: PointState) -> bool:
+        """Whether the product's point is of another state, or lacks its vector or the lengths that go with it."""
+        is_to_have = point.tells_of_vector or product_id in self.with_vectors
+        is_whole = point.has_vector and point.tells_of_vector
+        return self.products.get(product_id) != point.state or (is_to_have and not is_whole)
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,8 +139,8 @@ class Verification:
 
         Raises:
             InvalidArgument: a number is negative, or the token is none of this verification.
-            NotFound: there is no such version, or no more, or its collection is gone.
-            Unavailable: the database or the index is away.
+            NotFound: there is no such version, or no more.
+            Unavailable: the database or the index is away, or the version's collection is lost.
         """
         if request.page_size < 0:
             require([Violation("page_size", "must not be negative", "OUT_OF_RANGE")])
@@ -156,9 +167,9 @@ class Verification:
     ) -> tuple[Findings, VerifyPosition]:
         points, following = await self._index.points_from(version, position.last, size)
         foreign = [p for p in points if p.point != self._index.point_of(version.catalog, p.product_id)]
-        own = {p.product_id: p.state for p in points if p not in foreign}
+        own = {p.product_id: p for p in points if p not in foreign}
         before = await self._catalogue.states(version, list(own))
-        suspects = [i for i, state in own.items() if i not in before.on_their_way and before.products.get(i) != state]
+        suspects = [i for i, point in own.items() if i not in before.on_their_way and before.differs(i, point)]
         faults = await self._confirmed(version, suspects, before)
         extra = [product_id for product_id, expected in faults.items() if expected is None]
         stale = [product_id for product_id, expected in faults.items() if expected is not None]
@@ -196,7 +207,5 @@ class Verification:
         return {
             i: after.products.get(i)
             for i in suspects
-            if i in points
-            and after.products.get(i) == before.products.get(i)
-            and points[i].state != after.products.get(i)
+            if i in points and after.products.get(i) == before.products.get(i) and after.differs(i, points[i])
         }

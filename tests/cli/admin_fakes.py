@@ -66,7 +66,15 @@ class FakeIndexAdmin(IndexAdminServiceServicer):
         return admin_pb.ActivateIndexVersionResponse(version=version)
 
     async def RollBackIndexVersion(self, request, context):
-        raise FailedPrecondition("no version was active before", reason="NO_PREVIOUS_VERSION")
+        self.calls.append("RollBack")
+        before = next((v for v in self.versions.values() if v.state == READY and v.HasField("activate_time")), None)
+        if before is None:
+            raise FailedPrecondition("no version was active before", reason="NO_PREVIOUS_VERSION")
+        for version in self.versions.values():
+            if version.state == ACTIVE:
+                version.state = READY
+        before.state = ACTIVE
+        return admin_pb.RollBackIndexVersionResponse(version=before)
 
     async def DeleteIndexVersion(self, request, context):
         self.calls.append(f"Delete {request.number}")

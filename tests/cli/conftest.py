@@ -14,9 +14,11 @@ from cli.main import app
 from services.common.server import Registration, open_server
 from services.common.settings import ServiceSettings
 from tests.cli.admin_fakes import FakeCatalogSettings, FakeIndexAdmin, ListingFake
+from tests.cli.user_fakes import FakeUserData
 from zhiyin.gateway.v1 import gateway_service_pb2_grpc as rpc
 from zhiyin.gateway.v1.catalog_settings_service_pb2_grpc import add_CatalogSettingsServiceServicer_to_server
 from zhiyin.gateway.v1.index_admin_service_pb2_grpc import add_IndexAdminServiceServicer_to_server
+from zhiyin.gateway.v1.user_data_service_pb2_grpc import add_UserDataServiceServicer_to_server
 
 
 @dataclass
@@ -24,6 +26,7 @@ class RunningGateway:
     fake: ListingFake = field(default_factory=ListingFake)
     index: FakeIndexAdmin = field(default_factory=FakeIndexAdmin)
     settings: FakeCatalogSettings = field(default_factory=FakeCatalogSettings)
+    users: FakeUserData = field(default_factory=FakeUserData)
     address: str = ""
 
     def registrations(self) -> list[Registration]:
@@ -33,6 +36,7 @@ class RunningGateway:
             "CatalogSettingsService": lambda server: add_CatalogSettingsServiceServicer_to_server(
                 self.settings, server
             ),
+            "UserDataService": lambda server: add_UserDataServiceServicer_to_server(self.users, server),
         }
         return [Registration(f"zhiyin.gateway.v1.{name}", add) for name, add in adders.items()]
 
@@ -64,8 +68,9 @@ class Zhiyin:
         self._address = address
         self._runner = CliRunner(env={"COLUMNS": "200", "TERM": "dumb", "NO_COLOR": "1"})
 
-    def __call__(self, *words: object) -> Result:
-        return self._runner.invoke(app, [str(w) for w in words], env={"ZHIYIN_GATEWAY": self._address})
+    def __call__(self, *words: object, answer: str | None = None) -> Result:
+        env = {"ZHIYIN_GATEWAY": self._address}
+        return self._runner.invoke(app, [str(w) for w in words], env=env, input=answer)
 
 
 @pytest.fixture

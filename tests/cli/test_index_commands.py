@@ -81,6 +81,15 @@ def test_switching_and_deleting_name_their_version(gateway, zhiyin):
     assert gateway.index.calls == ["Activate 2", "Delete 1"]
 
 
+def test_going_back_shows_the_version_that_was_active_before_and_is_again(gateway, zhiyin):
+    gateway.index.versions = {1: index_version(1, READY), 2: index_version(2)}
+    gateway.index.versions[1].activate_time.FromJsonString("2026-11-25T17:00:00Z")
+    result = zhiyin("index", "rollback", "--json")
+    assert result.exit_code == 0
+    assert (version_of(result)["number"], version_of(result)["state"]) == (1, "INDEX_VERSION_STATE_ACTIVE")
+    assert gateway.index.calls == ["RollBack"]
+
+
 @pytest.mark.parametrize(
     ("words", "status", "told"),
     [

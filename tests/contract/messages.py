@@ -75,6 +75,7 @@ PLAUSIBLE = {
     "features": st.just(b""),
     "feature_schema": st.just(0),
     "position": st.integers(1, 3),
+    "model": st.just(""),
     "policy": st.sampled_from(["", "default", "article"]),
     "page_token": st.just(""),
     "model_revision": st.just(""),

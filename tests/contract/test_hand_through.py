@@ -1,8 +1,8 @@
-"""What the gateway hands to retrieval unchanged has to mean the same there."""
+"""What the gateway hands to another service unchanged has to mean the same there."""
 
 import pytest
 
-from services.gateway.servicer import HANDED_THROUGH
+from services.gateway.servicer import HANDED_THROUGH, HANDED_TO_FEEDBACK
 from tests.contract.services import services
 
 ONLY_IN_RETRIEVAL = {"GetProductResponse": {"index_state"}}
@@ -10,14 +10,16 @@ ONLY_IN_RETRIEVAL = {"GetProductResponse": {"index_state"}}
 
 
 def handed_through():
-    """(public method, retrieval's) of every RPC that is handed through."""
-    answering = {service.name: service for service in services("retrieval")}
-    for service in services("gateway"):
-        is_mixed = service.name == "GatewayService"
-        names = HANDED_THROUGH if is_mixed else [method.name for method in service.methods]
-        at = answering["RetrievalService" if is_mixed else service.name]
+    """(public method, the other service's) of every RPC that is handed through."""
+    public = {service.name: service for service in services("gateway")}
+    own = {service.name: service for peer in ("retrieval", "feedback") for service in services(peer)}
+    for names, at in ((HANDED_THROUGH, "RetrievalService"), (HANDED_TO_FEEDBACK, "FeedbackService")):
         for name in names:
-            yield service.methods_by_name[name], at.methods_by_name[name]
+            yield public["GatewayService"].methods_by_name[name], own[at].methods_by_name[name]
+    for whole in ("CatalogSettingsService", "IndexAdminService", "UserDataService"):
+        for method in public[whole].methods:
+            at = "FeedbackService" if method.name == "GetUserProfile" else whole
+            yield method, own[at].methods_by_name[method.name]
 
 
 def shape(message, seen=()):
@@ -40,7 +42,7 @@ def _field_shape(field, seen):
 @pytest.mark.parametrize(
     ("public", "own"), list(handed_through()), ids=lambda method: f"{method.containing_service.full_name}.{method.name}"
 )
-def test_a_handed_through_rpc_has_the_messages_of_retrievals(public, own):
+def test_a_handed_through_rpc_has_the_messages_of_the_one_that_answers(public, own):
     assert shape(public.input_type) == shape(own.input_type)
     left_out = ONLY_IN_RETRIEVAL.get(own.output_type.name, set())
     expected = {number: field for number, field in shape(own.output_type).items() if field[0] not in left_out}
@@ -48,19 +50,21 @@ def test_a_handed_through_rpc_has_the_messages_of_retrievals(public, own):
 
 
 def test_the_services_that_are_handed_through_whole_have_the_same_methods_on_both_sides():
-    own = {service.name: service for service in services("retrieval")}
-    for name in ("CatalogSettingsService", "IndexAdminService"):
+    own = {service.name: service for peer in ("retrieval", "feedback") for service in services(peer)}
+    for name in ("CatalogSettingsService", "IndexAdminService", "UserDataService"):
         (public,) = (service for service in services("gateway") if service.name == name)
-        assert [method.name for method in public.methods] == [method.name for method in own[name].methods]
+        names = [method.name for method in public.methods if method.name != "GetUserProfile"]
+        assert names == [method.name for method in own[name].methods]
 
 
 def test_fields_that_lists_share_with_retrieval_have_its_names_so_that_its_refusals_name_the_callers_field():
     (public,) = (service for service in services("gateway") if service.name == "GatewayService")
     (own,) = (service for service in services("retrieval") if service.name == "RetrievalService")
     pairs = {"Search": "SearchCandidates", "ListSimilarProducts": "FindSimilarProducts"}
+    own_alone = {"limit", "behaviours"}
     for name, peer in pairs.items():
         ours, theirs = public.methods_by_name[name].input_type, own.methods_by_name[peer].input_type
-        assert {field.name for field in theirs.fields} - {field.name for field in ours.fields} == {"limit"}
+        assert {field.name for field in theirs.fields} - {field.name for field in ours.fields} <= own_alone
         for field in theirs.fields:
-            if field.name != "limit":
+            if field.name not in own_alone:
                 assert _field_shape(field, ()) == _field_shape(ours.fields_by_name[field.name], ())

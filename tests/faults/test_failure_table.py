@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import grpc
 import psutil
 import pytest
+from qdrant_client import grpc as q
 
 from tests.faults.load import DEADLINE, under_load, until
 from zhiyin.gateway.v1 import gateway_service_pb2 as pb
@@ -129,6 +130,29 @@ async def test_a_gateway_that_is_killed_loses_nothing_and_its_callers_come_back(
         await asyncio.sleep(1.0)
         await stack.start("gateway")
         await until(lambda: is_whole(load), 30, "whole after the gateway came back")
+    assert all(outcome.ended - outcome.started <= DEADLINE + 1.0 for outcome in load.searches + load.writes)
+    await assert_nothing_lost(load, stack)
+
+
+async def lose_index(stack):
+    """Removes the collection of the active version; its alias goes with it."""
+    async with grpc.aio.insecure_channel(stack.addresses["qdrant"]) as channel:
+        collections = q.CollectionsStub(channel)
+        aliases = (await collections.ListAliases(q.ListAliasesRequest(), timeout=10)).aliases
+        (name,) = [alias.collection_name for alias in aliases if alias.alias_name == "zhiyin.default"]
+        await collections.Delete(q.DeleteCollection(collection_name=name), timeout=10)
+
+
+async def test_an_index_that_is_lost_is_made_anew_and_nobody_takes_it_for_an_unknown_catalogue(stack):
+    async with under_load(stack) as load:
+        await until(lambda: is_whole(load), 30, "whole before the fault")
+        lost = time.monotonic()
+        await lose_index(stack)
+        await until(lambda: is_whole(load), 60, "whole after the index was made anew")
+    searches = judged(load.searches, lost, time.monotonic())
+    assert {outcome.code for outcome in searches} <= {OK, UNAVAILABLE}
+    assert all(outcome.has_retry_hint for outcome in searches if outcome.code is UNAVAILABLE)
+    assert all(outcome.code is OK for outcome in load.writes)
     assert all(outcome.ended - outcome.started <= DEADLINE + 1.0 for outcome in load.searches + load.writes)
     await assert_nothing_lost(load, stack)
 

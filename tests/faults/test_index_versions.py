@@ -3,12 +3,14 @@
 import asyncio
 import os
 import random
+import signal
 from contextlib import asynccontextmanager
 from itertools import combinations
 from types import SimpleNamespace
 
 import grpc
 import numpy as np
+import psutil
 import pytest
 
 from local.config import StackSettings
@@ -19,12 +21,13 @@ from zhiyin.common.v1 import index_version_pb2 as versions
 from zhiyin.common.v1 import product_pb2, vector_pb2
 from zhiyin.encoder.v1 import encoder_service_pb2 as encoder_pb
 from zhiyin.encoder.v1.encoder_service_pb2_grpc import EncoderServiceStub
+from zhiyin.gateway.v1 import gateway_service_pb2 as gateway_pb
+from zhiyin.gateway.v1.gateway_service_pb2_grpc import GatewayServiceStub
 from zhiyin.retrieval.v1 import index_admin_service_pb2 as admin_pb
 from zhiyin.retrieval.v1 import retrieval_service_pb2 as pb
 from zhiyin.retrieval.v1.index_admin_service_pb2_grpc import IndexAdminServiceStub
 from zhiyin.retrieval.v1.retrieval_service_pb2_grpc import RetrievalServiceStub
 
-CATALOG = "versions"
 PRODUCTS = 400
 KILLS = 4
 QUICK = {
@@ -37,6 +40,8 @@ QUICK = {
 THINGS = ("milk", "lamp", "chair", "kettle", "tent", "rope", "drill", "pillow", "bicycle", "notebook")
 KNOWN, QUERY = (11, 21, 71, 111), "a lamp for reading"
 """Products that never change, and what is looked for."""
+SHOWN = 100
+"""Results on the largest page of the gateway."""
 SECONDS = 20.0
 
 
@@ -61,14 +66,24 @@ def stack_and_targets(session_directory):
 async def world(stack_and_targets):
     """One stack for all tests here, in their order: the second finds the versions that the first made."""
     stack, targets = stack_and_targets
-    async with grpc.aio.insecure_channel(stack.addresses["retrieval"], options=OPTIONS) as channel:
+    async with (
+        grpc.aio.insecure_channel(stack.addresses["retrieval"], options=OPTIONS) as channel,
+        grpc.aio.insecure_channel(stack.addresses["gateway"], options=OPTIONS) as gateway,
+    ):
         products, admin = RetrievalServiceStub(channel), IndexAdminServiceStub(channel)
-        yield SimpleNamespace(stack=stack, targets=targets, products=products, admin=admin)
+        yield SimpleNamespace(
+            stack=stack,
+            targets=targets,
+            catalog="versions",
+            products=products,
+            admin=admin,
+            gateway=GatewayServiceStub(gateway),
+        )
 
 
 async def call(world, method, **fields):
     """Calls the administration; again while retrieval is away."""
-    request = getattr(admin_pb, f"{method}Request")(catalog=CATALOG, **fields)
+    request = getattr(admin_pb, f"{method}Request")(catalog=world.catalog, **fields)
     return await patient(lambda: getattr(world.admin, method)(request, timeout=SECONDS))
 
 
@@ -84,7 +99,7 @@ async def patient(attempt):
 
 
 async def write(world, *products):
-    request = pb.UpsertProductsRequest(catalog=CATALOG, products=products)
+    request = pb.UpsertProductsRequest(catalog=world.catalog, products=products)
     await patient(lambda: world.products.UpsertProducts(request, timeout=SECONDS))
 
 
@@ -141,21 +156,54 @@ async def cosine(target, text):
 
 
 @asynccontextmanager
-async def searched(world, replies):
-    """Searches go on inside; every reply is kept."""
-    stop = asyncio.Event()
+async def shopping(world, replies):
+    """Shoppers search through the gateway and the shop writes there; every reply is kept, and every write counts."""
+    stop, written = asyncio.Event(), []
 
     async def search():
         while not stop.is_set():
-            request = pb.SearchCandidatesRequest(catalog=CATALOG, query=QUERY, limit=500)
-            replies.append(await world.products.SearchCandidates(request, timeout=10))
+            request = gateway_pb.SearchRequest(catalog=world.catalog, query=QUERY, page_size=SHOWN)
+            replies.append(await world.gateway.Search(request, timeout=10))
 
-    searchers = [asyncio.create_task(search()) for _ in range(3)]
+    async def write():
+        while not stop.is_set():
+            n = len(written) % PRODUCTS
+            if n not in KNOWN:
+                product = product_pb2.Product(id=f"p{n:04}", title=f"written {title(n)} round {len(written)}")
+                request = gateway_pb.UpsertProductsRequest(catalog=world.catalog, products=[product])
+                await world.gateway.UpsertProducts(request, timeout=10)
+            written.append(n)
+            await asyncio.sleep(0.05)
+
+    workers = [asyncio.create_task(work()) for work in (search, search, search, write)]
     try:
         yield
     finally:
         stop.set()
-        await asyncio.gather(*searchers)
+        await asyncio.gather(*workers)
+    assert written
+
+
+def cosines_shown(reply):
+    """What the gateway's explanations say of the known products that are on the page, by product id."""
+    known = {f"p{n:04}" for n in KNOWN}
+    return {
+        result.product.id: factor.value
+        for result in reply.results
+        if result.product.id in known
+        for factor in result.explanation.factors
+        if factor.name == "cosine"
+    }
+
+
+def process_at(target):
+    """The encoder that serves a target."""
+    (found,) = [
+        child
+        for child in psutil.Process().children(recursive=True)
+        if child.environ().get("ZHIYIN_BIND") == target and "services.encoder" in child.cmdline()
+    ]
+    return found
 
 
 async def test_a_build_that_is_killed_again_and_again_is_complete_in_the_end(world):
@@ -195,7 +243,7 @@ async def test_a_build_that_is_killed_again_and_again_is_complete_in_the_end(wor
         await until(lambda version=version: whole(world, version), 120, f"version {version} has followed")
         assert await faults(world, version) == [2 * count, 0, 0, 0]
     for product_id, sent in changed.items():
-        request = pb.GetProductRequest(catalog=CATALOG, product_id=product_id)
+        request = pb.GetProductRequest(catalog=world.catalog, product_id=product_id)
         assert (await world.products.GetProduct(request, timeout=SECONDS)).product.title == sent
 
 
@@ -220,7 +268,7 @@ async def test_no_request_fails_or_mixes_vectors_while_versions_of_three_models_
         assert max(abs(one[product_id] - other[product_id]) for product_id in one) > 0.02
 
     replies = []
-    async with searched(world, replies):
+    async with shopping(world, replies):
         for target in (*sorted(known, reverse=True), *sorted(known)):
             await call(world, "ActivateIndexVersion", number=target)
             await asyncio.sleep(1.5)
@@ -228,13 +276,39 @@ async def test_no_request_fails_or_mixes_vectors_while_versions_of_three_models_
         await asyncio.sleep(1.5)
     assert rolled.state == versions.INDEX_VERSION_STATE_ACTIVE
 
-    seen = set()
+    by_revision = {model.revision: n for n, model in known.items()}
+    compared = {}
     for reply in replies:
-        served = int(reply.index_version.rpartition(".")[2])
-        assert reply.usage.model.revision == known[served].revision
         assert not reply.degradations
-        found = {f.candidate.product_id: f.candidate.scores.cosine for f in reply.found}
-        if found.keys() >= expected[served].keys():
-            seen.add(served)
-            assert {i: found[i] for i in expected[served]} == pytest.approx(expected[served], abs=2e-3)
-    assert seen == set(known)
+        served = by_revision[reply.usage.model.revision]
+        shown = cosines_shown(reply)
+        assert shown == pytest.approx({i: expected[served][i] for i in shown}, abs=2e-3)
+        compared[served] = compared.get(served, 0) + len(shown)
+    assert all(compared[n] for n in known), "every version has answered, with known products"
+    for n in known:
+        await until(lambda n=n: whole(world, n), 120, f"version {n} has followed")
+        assert (await faults(world, n))[1:] == [0, 0, 0]
+
+
+async def test_while_the_encoder_of_a_version_that_is_built_hangs_the_live_version_goes_on(world):
+    world.catalog = "hanging"  # of whose texts no vector is kept
+    revision, hanging = list((await revisions(world)).items())[2]
+    await write(world, *[product_pb2.Product(id=f"p{n:04}", title=title(n)) for n in range(PRODUCTS)])
+    await until(lambda: whole(world, 1), 120, "the first version is there")
+    encoder, replies = process_at(hanging), []
+    number = (await call(world, "CreateIndexVersion", model_revision=revision)).version.number
+    encoder.send_signal(signal.SIGSTOP)
+    try:
+        async with shopping(world, replies):
+            await asyncio.sleep(5.0)
+        found = await state(world, number)
+    finally:
+        encoder.send_signal(signal.SIGCONT)
+    assert found.state == versions.INDEX_VERSION_STATE_BUILDING
+    assert found.pending_count + found.words_only_count > 0
+    assert replies
+    assert not any(reply.degradations for reply in replies)
+    await ready(world, number)
+    await until(lambda: whole(world, 1), 120, "the live version has followed")
+    for version in (1, number):
+        assert (await faults(world, version))[1:] == [0, 0, 0]

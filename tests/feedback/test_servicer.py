@@ -5,30 +5,54 @@ from google.protobuf.timestamp_pb2 import Timestamp
 from services.common.errors import MAX_VIOLATIONS, Unavailable
 from services.common.server import Registration, open_server
 from services.common.settings import ServiceSettings
+from services.feedback.config_profiles import ProfileSettings
 from services.feedback.impressions import ImpressionLimits
-from services.feedback.profiles import Profiles
-from services.feedback.recording import ImpressionRecorder
-from services.feedback.servicer import FeedbackServicer
+from services.feedback.persons import PersonHasher
+from services.feedback.profile_servicer import ProfileRpcs
+from services.feedback.profiles import History, Profiles
+from services.feedback.recording import ImpressionRecorder, counts_of, first_of_each
 from services.feedback.visitors import VisitorHasher
 from services.feedback.wiring import SERVICE_NAME
-from tests.fakes import FakeImpressions
 from tests.feedback.shown import impression
 from tests.refusals import refusal
 from zhiyin.feedback.v1 import feedback_service_pb2 as pb
 from zhiyin.feedback.v1 import feedback_service_pb2_grpc as rpc
 
-LIMITS = ImpressionLimits(max_impressions=3, max_products=4, max_features_bytes=8)
+LIMITS = ImpressionLimits(max_impressions=3, max_products=4, max_features_bytes=8, max_query_characters=10)
+
+
+class FakeStore:
+    """An ImpressionStore in memory, and a HistoryStore that knows nobody."""
+
+    def __init__(self):
+        self.records = {}
+        self.error = None
+
+    async def add(self, catalog, records):
+        if self.error:
+            raise self.error
+        known = {key[1]: record.digest for key, record in self.records.items() if key[0] == catalog}
+        new = {one: record for one, record in first_of_each(records).items() if one not in known}
+        self.records |= {(catalog, one): record for one, record in new.items()}
+        return counts_of(records, new.keys(), known)
+
+    async def history(self, catalog, person, limits):
+        if self.error:
+            raise self.error
+        return History([], [], [], is_bot=False)
 
 
 @pytest.fixture
 def store():
-    return FakeImpressions()
+    return FakeStore()
 
 
 @pytest.fixture
 async def feedback(store):
     hasher = VisitorHasher("k" * 32, 1)
-    servicer = FeedbackServicer(ImpressionRecorder(store, hasher, LIMITS), Profiles(store, hasher), LIMITS)
+    rules = ProfileSettings()
+    profiles = Profiles(store, PersonHasher([hasher]), rules.profile_rules(), rules.history_limits())
+    servicer = ProfileRpcs(ImpressionRecorder(store, hasher, LIMITS), profiles)
     registration = Registration(
         SERVICE_NAME, lambda server: rpc.add_FeedbackServiceServicer_to_server(servicer, server)
     )
@@ -51,6 +75,23 @@ async def test_an_impression_is_stored_once_and_counted(feedback, store):
     assert (reply.stored_count, reply.duplicate_count) == (2, 1)
     reply = await feedback.RecordImpressions(pb.RecordImpressionsRequest(impressions=[second]))
     assert (reply.stored_count, reply.duplicate_count) == (0, 1)
+
+
+async def test_another_content_under_a_known_id_is_neither_stored_nor_a_duplicate(feedback, store):
+    first = impression()
+    other = impression(impression_id=first.impression_id, policy="another@1")
+    reply = await feedback.RecordImpressions(pb.RecordImpressionsRequest(impressions=[first, other]))
+    assert (reply.stored_count, reply.duplicate_count) == (1, 0)
+    reply = await feedback.RecordImpressions(pb.RecordImpressionsRequest(impressions=[other, first]))
+    assert (reply.stored_count, reply.duplicate_count) == (0, 1)
+    (record,) = store.records.values()
+    assert record.impression.policy == "default@1a2b3c4d5e6f"
+
+
+@pytest.mark.parametrize("surface", list(pb.Surface.values())[1:])
+async def test_every_surface_of_the_contract_is_kept(feedback, store, surface):
+    reply = await feedback.RecordImpressions(pb.RecordImpressionsRequest(impressions=[impression(surface=surface)]))
+    assert reply.stored_count == 1
 
 
 async def test_an_empty_catalog_is_the_default_one(feedback, store):
@@ -122,6 +163,9 @@ def out_of_order():
         (shown_at(32_503_680_000), "show_time", "OUT_OF_RANGE"),
         (impression(policy="p" * 129), "policy", "TOO_LONG"),
         (impression(policy="p\x7f"), "policy", "MALFORMED"),
+        (impression(model="m" * 129), "model", "TOO_LONG"),
+        (impression(query="q" * 11), "query", "TOO_LONG"),
+        (impression(query="q\0"), "query", "MALFORMED"),
         (impression(feature_schema=-1), "feature_schema", "OUT_OF_RANGE"),
         (impression(0), "products", "REQUIRED"),
         (impression(5), "products", "TOO_MANY"),
@@ -176,11 +220,9 @@ async def test_a_catalog_that_is_none_is_refused_by_both_calls(feedback, catalog
     assert (await refused(read)).fields == {"catalog": "MALFORMED"}
 
 
-async def test_a_profile_is_empty_for_visitors_seen_and_not_seen(feedback):
-    await feedback.RecordImpressions(pb.RecordImpressionsRequest(impressions=[impression(visitor_id="seen")]))
-    for visitor_id in ("seen", "v" * 128):
-        reply = await feedback.GetUserProfile(pb.GetUserProfileRequest(visitor_id=visitor_id))
-        assert reply == pb.GetUserProfileResponse()
+async def test_the_profile_of_somebody_not_seen_before_is_empty(feedback):
+    reply = await feedback.GetUserProfile(pb.GetUserProfileRequest(visitor_id="v" * 128))
+    assert reply == pb.GetUserProfileResponse()
 
 
 @pytest.mark.parametrize(("visitor_id", "reason"), [("", "REQUIRED"), ("v" * 129, "TOO_LONG")])

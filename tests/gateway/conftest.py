@@ -9,6 +9,7 @@ from services.gateway.config import GatewaySettings
 from services.gateway.wiring import open_service
 from tests.fakes import FakeFeedback, FakeRanker, FakeRetrieval
 from tests.gateway.fakes import ScriptedService
+from zhiyin.feedback.v1 import user_data_service_pb2
 from zhiyin.feedback.v1.feedback_service_pb2_grpc import add_FeedbackServiceServicer_to_server
 from zhiyin.gateway.v1.gateway_service_pb2_grpc import GatewayServiceStub
 from zhiyin.ranker.v1.ranker_service_pb2_grpc import add_RankerServiceServicer_to_server
@@ -28,6 +29,7 @@ class GatewayUnderTest:
         self.catalog_settings = ScriptedService(
             catalog_settings_service_pb2.DESCRIPTOR.services_by_name["CatalogSettingsService"]
         )
+        self.user_data = ScriptedService(user_data_service_pb2.DESCRIPTOR.services_by_name["UserDataService"])
         self.index_admin = ScriptedService(index_admin_service_pb2.DESCRIPTOR.services_by_name["IndexAdminService"])
 
     async def start(self, without=(), **settings):
@@ -50,7 +52,8 @@ class GatewayUnderTest:
                 Registration(
                     "zhiyin.feedback.v1.FeedbackService",
                     lambda server: add_FeedbackServiceServicer_to_server(self.feedback, server),
-                )
+                ),
+                Registration("zhiyin.feedback.v1.UserDataService", self.user_data.add_to),
             ],
         }
         self.targets = {}
@@ -63,7 +66,7 @@ class GatewayUnderTest:
     async def channel(self, **settings):
         """A channel to a further replica."""
         # Patient by default: a busy machine must not look like a peer that hangs.
-        patient = {"profile_seconds": 5.0, "ranker_seconds": 5.0}
+        patient = {"profile_seconds": 5.0, "related_seconds": 5.0, "popular_seconds": 5.0, "ranker_seconds": 5.0}
         values = {"bind": "127.0.0.1:0", "signing_key": KEY, **patient, **self.targets, **settings}
         gateway_settings = GatewaySettings(**values)
         services = await self._stack.enter_async_context(open_service(gateway_settings))

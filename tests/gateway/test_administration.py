@@ -1,4 +1,4 @@
-"""The services for operators: every RPC is retrieval's, in both directions, refusals included."""
+"""The services for operators: every RPC is retrieval's or feedback's, in both directions, refusals included."""
 
 import grpc
 import pytest
@@ -8,14 +8,25 @@ from tests.contract.filled import filled
 from tests.contract.services import path, request_class, response_class, services
 from tests.gateway.pages import refused
 
-METHODS = [method for service in services("gateway") if service.name != "GatewayService" for method in service.methods]
+METHODS = [
+    method
+    for service in services("gateway")
+    if service.name != "GatewayService"
+    for method in service.methods
+    # Answered by the fake of FeedbackService, which is no scripted one: tests/gateway/test_recommend.py.
+    if method.name != "GetUserProfile"
+]
 RPCS = pytest.mark.parametrize("method", METHODS, ids=lambda method: method.name)
 
 
 def answering(gateway, method):
     """The fake service that a method ends at."""
-    is_settings = method.containing_service.name == "CatalogSettingsService"
-    return gateway.catalog_settings if is_settings else gateway.index_admin
+    services_by_name = {
+        "CatalogSettingsService": gateway.catalog_settings,
+        "IndexAdminService": gateway.index_admin,
+        "UserDataService": gateway.user_data,
+    }
+    return services_by_name[method.containing_service.name]
 
 
 def prepared(channel, method):
@@ -31,11 +42,17 @@ async def test_every_field_arrives_and_every_field_of_the_reply_comes_back(gatew
     await gateway.start()
     service = answering(gateway, method)
     request, reply = filled(request_class(method)), filled(response_class(method))
-    own = next(m for own in services("retrieval") for m in own.methods if m.name == method.name)
+    own = own_method(method)
     service.replies[method.name] = response_class(own).FromString(reply.SerializeToString())
     assert await prepared(await gateway.channel(), method)(request, timeout=10) == reply
     (sent,) = service.requests
     assert sent == request_class(own).FromString(request.SerializeToString())
+
+
+def own_method(method):
+    peers = [service for peer in ("retrieval", "feedback") for service in services(peer)]
+    name = method.containing_service.name
+    return next(service.methods_by_name[method.name] for service in peers if service.name == name)
 
 
 @RPCS
@@ -59,8 +76,8 @@ async def test_a_refusal_reaches_the_caller_with_its_details(gateway, method):
 
 
 @RPCS
-async def test_without_retrieval_a_call_is_unavailable_with_a_retry_hint(gateway, method):
-    await gateway.start(without=["retrieval"])
+async def test_without_the_one_that_answers_a_call_is_unavailable_with_a_retry_hint(gateway, method):
+    await gateway.start(without=["retrieval", "feedback"])
     told = await refused(prepared(await gateway.channel(), method)(request_class(method)(), timeout=10))
     assert told.code is grpc.StatusCode.UNAVAILABLE
     assert told.retry_seconds > 0

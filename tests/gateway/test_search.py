@@ -5,7 +5,7 @@ import hashlib
 import grpc
 import pytest
 
-from services.common.errors import FailedPrecondition, InvalidArgument, NotFound, Unavailable, Violation
+from services.common.errors import FailedPrecondition, InvalidArgument, NotFound, Unavailable, Violation, invalid
 from services.common.settings import SigningSettings
 from services.gateway.adapters.signing import TokenSigner
 from tests.gateway.conftest import KEY
@@ -152,21 +152,39 @@ async def test_page_size_zero_is_the_default_above_the_maximum_the_maximum_and_n
 
 async def test_every_bad_field_is_named_with_its_limit(gateway):
     stub = await gateway.start(max_query_characters=10)
-    request = pb.SearchRequest(
-        catalog="No Such", query="x" * 11, visitor_id="v" * 129, region="r" * 65, policy="p" * 65, page_size=-3
-    )
+    request = pb.SearchRequest(catalog="No Such", query="x" * 11, visitor_id="v" * 129, policy="p" * 65, page_size=-3)
     told = await refused(stub.Search(request, timeout=10))
     assert told.code is grpc.StatusCode.INVALID_ARGUMENT
     assert told.fields == {
         "query": "TOO_LONG",
         "visitor_id": "TOO_LONG",
-        "region": "TOO_LONG",
         "policy": "TOO_LONG",
         "page_size": "OUT_OF_RANGE",
         "catalog": "INVALID_FORMAT",
     }
     assert "10 characters" in told.descriptions["query"]
     assert not gateway.retrieval.requests
+
+
+async def test_how_long_a_regions_name_may_be_is_retrievals_to_say(gateway):
+    stub = await gateway.start()
+    request = pb.SearchRequest(query="milk", region="r" * 100)
+    await stub.Search(request, timeout=10)
+    assert gateway.retrieval.requests[-1].region == "r" * 100
+    gateway.retrieval.error = invalid("region", "must have at most 64 characters", "TOO_LONG")
+    told = await refused(stub.Search(request, timeout=10))
+    assert told.code is grpc.StatusCode.INVALID_ARGUMENT
+    assert told.fields == {"region": "TOO_LONG"}
+
+
+async def test_how_long_a_policys_name_may_be_is_a_setting(gateway):
+    stub = await gateway.start(max_policy_characters=70)
+    for length, expected in ((70, None), (71, {"policy": "TOO_LONG"})):
+        request = pb.SearchRequest(query="milk", policy="p" * length)
+        if expected is None:
+            await stub.Search(request, timeout=10)
+        else:
+            assert (await refused(stub.Search(request, timeout=10))).fields == expected
 
 
 @pytest.mark.parametrize("query", ["", "   ", "\t\n"])

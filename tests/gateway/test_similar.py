@@ -3,7 +3,7 @@ import asyncio
 import grpc
 import pytest
 
-from services.common.errors import InvalidArgument, NotFound, Violation
+from services.common.errors import InvalidArgument, NotFound, Violation, invalid
 from tests.gateway.pages import all_pages, ids, numbered, refused, score_of
 from zhiyin.common.v1 import degradation_pb2, result_set_pb2
 from zhiyin.feedback.v1 import feedback_service_pb2
@@ -79,19 +79,37 @@ async def test_a_token_holds_for_its_own_method_and_arguments_only(gateway):
 
 async def test_every_bad_field_is_named_with_its_limit(gateway):
     stub = await gateway.start()
-    request = pb.ListSimilarProductsRequest(
-        catalog="No Such", visitor_id="v" * 129, region="r" * 65, policy="p" * 65, page_size=-3
-    )
+    request = pb.ListSimilarProductsRequest(catalog="No Such", visitor_id="v" * 129, policy="p" * 65, page_size=-3)
     told = await refused(stub.ListSimilarProducts(request, timeout=10))
     assert told.fields == {
         "product_id": "REQUIRED",
         "visitor_id": "TOO_LONG",
-        "region": "TOO_LONG",
         "policy": "TOO_LONG",
         "page_size": "OUT_OF_RANGE",
         "catalog": "INVALID_FORMAT",
     }
     assert not gateway.retrieval.requests
+
+
+async def test_how_long_a_regions_name_may_be_is_retrievals_to_say(gateway):
+    stub = await gateway.start()
+    request = pb.ListSimilarProductsRequest(product_id="p001", region="r" * 100)
+    await stub.ListSimilarProducts(request, timeout=10)
+    assert gateway.retrieval.requests[-1].region == "r" * 100
+    gateway.retrieval.error = invalid("region", "must have at most 64 characters", "TOO_LONG")
+    told = await refused(stub.ListSimilarProducts(request, timeout=10))
+    assert told.code is grpc.StatusCode.INVALID_ARGUMENT
+    assert told.fields == {"region": "TOO_LONG"}
+
+
+async def test_how_long_a_policys_name_may_be_is_a_setting(gateway):
+    stub = await gateway.start(max_policy_characters=70)
+    for length, expected in ((70, None), (71, {"policy": "TOO_LONG"})):
+        request = pb.ListSimilarProductsRequest(product_id="p001", policy="p" * length)
+        if expected is None:
+            await stub.ListSimilarProducts(request, timeout=10)
+        else:
+            assert (await refused(stub.ListSimilarProducts(request, timeout=10))).fields == expected
 
 
 async def test_a_product_that_is_not_in_the_index_is_not_found(gateway):
@@ -115,7 +133,7 @@ async def test_retrievals_refusal_reaches_the_caller_with_its_fields(gateway):
     assert told.fields == {"excluded_product_ids": "TOO_MANY"}
 
 
-async def test_without_ranker_and_feedback_the_order_is_retrievals_and_the_reply_says_so(gateway):
+async def test_without_the_ranker_the_order_is_retrievals_and_nobody_misses_feedback(gateway):
     gateway.retrieval.degradations = [
         degradation_pb2.Degradation(kind=degradation_pb2.DEGRADATION_KIND_LEXICAL_ONLY, component="index", reason="X")
     ]
@@ -126,7 +144,6 @@ async def test_without_ranker_and_feedback_the_order_is_retrievals_and_the_reply
     assert {(d.kind, d.component) for d in pages[0].degradations} == {
         (degradation_pb2.DEGRADATION_KIND_LEXICAL_ONLY, "index"),
         (degradation_pb2.DEGRADATION_KIND_NOT_RANKED, "ranker"),
-        (degradation_pb2.DEGRADATION_KIND_NOT_PERSONALISED, "feedback"),
     }
 
 

@@ -103,6 +103,10 @@ def no_volume(resources):
     container(resources, "StatefulSet", "qdrant")["volumeMounts"][0]["name"] = "absent"
 
 
+def no_claim(resources):
+    resources.remove(resource(resources, "PersistentVolumeClaim", "feedback-erasures"))
+
+
 def no_pods(resources):
     resource(resources, "Service", "ranker")["spec"]["selector"] = {"app.kubernetes.io/name": "rankers"}
 
@@ -131,6 +135,7 @@ def another_probe(resources):
         (no_key, "has no key signing-key"),
         (no_configuration, "Deployment/jaeger: there is no ConfigMap/absent"),
         (no_volume, "StatefulSet/qdrant: there is no volume absent"),
+        (no_claim, "Deployment/feedback: there is no PersistentVolumeClaim/feedback-erasures"),
         (no_pods, "Service/ranker: its selector matches no pod"),
         (no_port, "Service/ranker: Deployment/ranker has no port http"),
         (not_its_own_pods, "Deployment/jaeger: its selector does not match its own pods"),

@@ -90,6 +90,24 @@ def test_a_target_names_the_service_of_its_variable(installation, name):
             )
 
 
+def test_feedback_remembers_erasures_on_a_volume_that_outlives_its_pods_and_that_it_may_write_to(installation):
+    pod = resource(installation, "Deployment", "feedback")["spec"]["template"]["spec"]
+    directory = environment(installation, "Deployment", "feedback")["ZHIYIN_ERASURE_LOG"]
+    (mount,) = [mount for mount in pod["containers"][0]["volumeMounts"] if mount["mountPath"] == directory]
+    (volume,) = [volume for volume in pod["volumes"] if volume["name"] == mount["name"]]
+    assert volume["persistentVolumeClaim"]["claimName"] == "feedback-erasures"
+    assert pod["securityContext"]["fsGroup"] == pod["securityContext"]["runAsGroup"]
+
+
+def test_replicas_on_several_nodes_share_the_volume_of_erasures(base):
+    claim = resource(base, "PersistentVolumeClaim", "feedback-erasures")
+    assert claim["spec"]["accessModes"] == ["ReadWriteMany"]
+
+
+def test_the_ranker_follows_the_statistics_of_feedback(installation):
+    assert environment(installation, "Deployment", "ranker")["ZHIYIN_FEEDBACK_TARGET"] == "dns:///feedback:50054"
+
+
 def test_what_is_called_in_turn_by_its_clients_has_a_headless_service_that_lists_ready_pods_only(installation):
     targets = {
         _of_target(value.removeprefix("dns://"))[0]

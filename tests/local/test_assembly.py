@@ -38,12 +38,14 @@ def test_every_service_is_told_where_it_listens_and_where_its_peers_are(free):
         assert environment["PATH"] == "/bin"
         assert environment["ZHIYIN_BIND"] == addresses[name]
         assert environment["ZHIYIN_ENCODER_TARGET"] == f"dns:///{addresses['encoder']}"
+        assert environment["ZHIYIN_FEEDBACK_TARGET"] == f"dns:///{addresses['feedback']}"
         assert environment["ZHIYIN_QDRANT_URL"] == addresses["qdrant"]
         assert environment["OTEL_EXPORTER_OTLP_ENDPOINT"] == f"http://{addresses['spans']}"
 
 
 def test_a_secret_reaches_the_service_that_owns_it_and_no_other(free):
     given = {"ZHIYIN_DATABASE_URL": "postgresql://other", "ZHIYIN_PREVIOUS_SIGNING_KEY": "p" * 32}
+    given |= {"ZHIYIN_VISITOR_PREVIOUS_KEY": "v" * 32}
     environments = assemble(free(), given).environments
 
     def holders(variable: str) -> set[str]:
@@ -52,10 +54,19 @@ def test_a_secret_reaches_the_service_that_owns_it_and_no_other(free):
     assert holders("ZHIYIN_SIGNING_KEY") == {"gateway"}
     assert holders("ZHIYIN_PREVIOUS_SIGNING_KEY") == {"gateway"}
     assert holders("ZHIYIN_VISITOR_KEY") == {"feedback"}
+    assert holders("ZHIYIN_VISITOR_PREVIOUS_KEY") == {"feedback"}
     assert holders("ZHIYIN_DATABASE_URL") == {"retrieval", "feedback"}
     urls = {name: environments[name]["ZHIYIN_DATABASE_URL"] for name in ("retrieval", "feedback")}
     assert urls["retrieval"].startswith("postgresql://catalogue:")
     assert urls["feedback"].startswith("postgresql://feedback:")
+
+
+def test_feedback_remembers_erasures_beside_its_database_or_where_the_operator_says(free, stack_directory):
+    environments = assemble(free(), {}).environments
+    assert environments["feedback"]["ZHIYIN_ERASURE_LOG"] == str(stack_directory / "erasures")
+    assert "ZHIYIN_ERASURE_LOG" not in environments["gateway"]
+    given = {"ZHIYIN_ERASURE_LOG": "/elsewhere"}
+    assert assemble(free(), given).environments["feedback"]["ZHIYIN_ERASURE_LOG"] == "/elsewhere"
 
 
 def test_generated_secrets_stay_and_the_operators_own_come_first(free):

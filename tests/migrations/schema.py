@@ -18,7 +18,7 @@ UNIQUE = f"""
 """
 CONSTRAINTS = f"""
     SELECT t.relname, pg_get_constraintdef(k.oid) AS rule, array(SELECT a.attname::text FROM pg_attribute a
-        WHERE a.attrelid = t.oid AND a.attnum = ANY (k.conkey)) AS columns
+        WHERE a.attrelid = t.oid AND a.attnum = ANY (k.conkey) ORDER BY a.attname) AS columns
     FROM ({TABLES}) t JOIN pg_constraint k ON k.conrelid = t.oid WHERE k.contype IN ('c', 'f', 'x')
 """
 SEQUENCES = "SELECT sequencename FROM pg_sequences WHERE schemaname = 'public'"

@@ -5,6 +5,7 @@ import numpy as np
 from services.ranker.candidates import Candidates
 
 FLOATS = (
+    "visitor",
     "cosine",
     "centred_cosine",
     "dot_product",

@@ -7,10 +7,12 @@ from hypothesis import strategies as st
 
 from services.common.errors import InvalidArgument
 from services.ranker.adapters.policy_files import read_policies
-from services.ranker.policy import PolicyBook
-from services.ranker.ranking import FactorRole, Ranker, RankingRequest
+from services.ranker.factors import FactorRole
+from services.ranker.policy_book import PolicyBook
+from services.ranker.ranking import Ranker, RankingRequest
 from services.ranker.vectors import with_similarities
 from tests.ranker.columns import candidates
+from tests.ranker.counts import FakeStatistics
 
 NOW = 1_700_000_000.0
 NAN = float("nan")
@@ -18,7 +20,7 @@ NAN = float("nan")
 
 @pytest.fixture(scope="module")
 def ranker():
-    return Ranker(PolicyBook(read_policies(None)), lambda: NOW)
+    return Ranker(PolicyBook(read_policies(None)), FakeStatistics(), lambda: NOW)
 
 
 def request(given, policy="", limit=0):
@@ -53,6 +55,7 @@ def test_every_score_follows_from_its_factors_to_the_last_bit(ranker, data):
         lexical=column(st.floats(0, 1e9)),
         centred_cosine=column(absent_or(st.floats(-1, 1))),
         cosine=column(absent_or(st.floats(-1, 1))),
+        visitor=column(absent_or(st.floats(-1, 1))),
         sales_count=column(absent_or(st.integers(0, 2**63 - 1).map(float))),
         rating_average=column(absent_or(st.floats(0, 5))),
         rating_count=column(absent_or(st.integers(0, 2**63 - 1).map(float))),
@@ -117,3 +120,30 @@ def test_a_vector_of_another_length_than_the_querys_is_named():
     with pytest.raises(InvalidArgument) as refused:
         with_similarities(candidates(2), np.ones(3), {0: np.ones(3), 1: np.ones(2)})
     assert [v.field for v in refused.value.violations] == ["candidates[1].vector.dims"]
+
+
+def test_what_was_counted_here_is_added_to_the_imported_sales():
+    counts = FakeStatistics({"p1": (5_000, 9_000, 90_000)})
+    counting = Ranker(PolicyBook(read_policies(None)), counts, lambda: NOW)
+    ranking = counting.rank(request(candidates(2, lexical=[9.0, 9.0], sales_count=[3, 3])))
+    assert ranking.product_ids == ("p1", "p0")
+    values = {factor.name: factor.values.tolist() for factor in ranking.factors}
+    assert values["sales_count"] == [5_003, 3]
+    assert values["counted_purchases"] == [5_000, 0]
+
+
+def test_a_visitor_moves_what_it_likes_up_and_the_reply_says_how_much(ranker):
+    lexical = [9.0, 8.9, 1.0]
+    plain = ranker.rank(request(candidates(3, lexical=lexical)))
+    personal = ranker.rank(request(candidates(3, lexical=lexical, visitor=[0.1, 0.6, 0.1])))
+    assert (plain.product_ids[0], personal.product_ids[0]) == ("p0", "p1")
+    assert plain.personal_share == 0.0
+    # The weight of 0.1 beside 0.35 and 0.65.
+    assert personal.personal_share == pytest.approx(0.1 / 1.1)
+    assert ranker.rank(request(candidates(2, cosine=[0.1, 0.2], visitor=[0.1, 0.6]), "article")).personal_share == 0.0
+
+
+def test_a_policy_of_recommendations_is_refused(ranker):
+    with pytest.raises(InvalidArgument) as refused:
+        ranker.rank(request(candidates(1, lexical=[1.0]), "recommend"))
+    assert [(v.field, v.reason) for v in refused.value.violations] == [("policy", "WRONG_KIND")]

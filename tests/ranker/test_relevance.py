@@ -5,14 +5,14 @@ import numpy as np
 import pytest
 
 from services.common.errors import InvalidArgument
-from services.ranker.policy import RelevancePolicy
 from services.ranker.relevance import relevance
+from services.ranker.search_policy import RelevancePolicy
 from tests.ranker.columns import candidates
 
 NAN = float("nan")
 
 
-def policy(*, metric="cosine", calibration="centred", power=1.0, similarity=0.25, lexical=0.75, reach=3.0):
+def policy(*, metric="cosine", calibration="centred", power=1.0, similarity=0.25, lexical=0.75, visitor=0.0, reach=3.0):
     return RelevancePolicy.model_validate(
         {
             "reach": reach,
@@ -24,6 +24,7 @@ def policy(*, metric="cosine", calibration="centred", power=1.0, similarity=0.25
                 "weight": similarity,
             },
             "lexical": {"least_spread": 0.05, "weight": lexical},
+            "visitor": {"least_spread": 0.02, "weight": visitor},
         }
     )
 
@@ -139,3 +140,38 @@ def test_a_candidate_with_no_score_that_the_policy_uses_is_named():
     with pytest.raises(InvalidArgument) as refused:
         relevance(policy(), candidates(2, centred_cosine=[0.5, NAN], dot_product=[NAN, 3.0]))
     assert [(v.field, v.reason) for v in refused.value.violations] == [("candidates[1].scores", "UNUSABLE")]
+
+
+def test_the_visitors_interests_take_their_share_of_the_others():
+    # By hand: z of the words -1 and 1, of the visitor 1 and -1; reach 3 makes 1/3 and 2/3 of them. A fifth is personal.
+    given = candidates(2, lexical=[0, 10], visitor=[0.6, 0.2])
+    legs = relevance(policy(similarity=0.25, lexical=0.75, visitor=0.25), given)
+    assert legs.visitor == pytest.approx([2 / 3, 1 / 3])
+    assert legs.visitor_term == pytest.approx([0.2 * 2 / 3, 0.2 / 3])
+    assert legs.lexical_term == pytest.approx([0.8 / 3, 0.8 * 2 / 3])
+    assert legs.personal_share == pytest.approx(0.2)
+
+
+def test_a_visitor_who_is_not_known_changes_nothing_to_the_last_bit():
+    columns = {"lexical": [0.3, 10, 4], "centred_cosine": [0.6, NAN, 0.1]}
+    without = relevance(policy(visitor=0.0), candidates(3, **columns))
+    unknown = relevance(policy(visitor=0.5), candidates(3, **columns))
+    assert unknown.lexical_term.tolist() == without.lexical_term.tolist()
+    assert unknown.similarity_term.tolist() == without.similarity_term.tolist()
+    assert unknown.visitor_term.tolist() == [0.0, 0.0, 0.0]
+    assert unknown.personal_share == 0.0
+
+
+def test_a_policy_without_a_weight_for_the_visitor_does_not_look_at_it():
+    columns = {"lexical": [0.3, 10, 4], "centred_cosine": [0.6, 0.2, 0.1]}
+    without = relevance(policy(), candidates(3, **columns))
+    ignored = relevance(policy(), candidates(3, visitor=[1.0, -1.0, 0.0], **columns))
+    assert ignored.lexical_term.tolist() == without.lexical_term.tolist()
+    assert ignored.personal_share == 0.0
+
+
+def test_a_candidate_without_the_visitors_score_is_judged_by_the_others_alone():
+    given = candidates(3, lexical=[0, 10, 5], visitor=[0.6, 0.2, NAN])
+    legs = relevance(policy(visitor=1.0), given)
+    assert legs.lexical_term[2] == pytest.approx(0.5)
+    assert legs.visitor_term[2] == 0.0

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from services.common.errors import FailedPrecondition, Unavailable, invalid
+from services.common.errors import FailedPrecondition, Internal, NotFound, Unavailable, invalid
 from services.retrieval.analysis import Bm25
 from services.retrieval.current_offers import CurrentOffers
 from services.retrieval.document_vectors import DocumentVectors
@@ -132,6 +132,8 @@ class MemoryVersions:
         self.deleted = set()
         self.analyser = 1
         self.checks = 0
+        self.restores = set()
+        """What a check empties: catalogues whose collection is gone."""
         self.advances = []
         """What each step of a build returns; afterwards none goes on."""
 
@@ -143,6 +145,7 @@ class MemoryVersions:
 
     async def check(self):
         self.checks += 1
+        self.restores.clear()
 
     async def advance(self):
         step = self.advances.pop(0) if self.advances else False
@@ -188,9 +191,14 @@ class MemoryIndex:
         self.by_version = {}
         self.offers = {}
         self.refused = set()
+        self.poison = set()
+        """Products that the index fails on, and does not say that they are to blame."""
         self.broken = set()
         """Catalogues whose collection answers nothing but errors."""
+        self.lost = set()
+        """Catalogues whose collection is gone."""
         self.error = None
+        self.calls = 0
 
     async def write(self, version, products):
         self._require(version, [p.product.id for p in products])
@@ -211,10 +219,15 @@ class MemoryIndex:
             self.points.pop((version.catalog, product_id), None)
 
     def _require(self, version, ids):
+        self.calls += 1
         if self.error is not None:
             raise self.error
+        if version.catalog in self.lost:
+            raise NotFound("no such collection")
         if version.catalog in self.broken:
             raise FailedPrecondition("a shard is broken")
+        if self.poison & set(ids):
+            raise Internal("a panic")
         if self.refused & set(ids):
             raise invalid("points", "refused")
 

@@ -10,7 +10,7 @@ from services.common.channels import open_peer
 from services.common.settings import ServiceSettings
 from services.retrieval import convert
 from services.retrieval.adapters.active_versions import ActiveVersions
-from services.retrieval.adapters.qdrant_index import QdrantIndex
+from services.retrieval.adapters.qdrant_recommending import QdrantRecommending
 from services.retrieval.adapters.qdrant_schema import QdrantSchema
 from services.retrieval.adapters.qdrant_writer import QdrantWriter
 from services.retrieval.analysis import ANALYSER_VERSION, Bm25
@@ -20,6 +20,10 @@ from services.retrieval.facet_rules import FacetLimits
 from services.retrieval.geometry import centre
 from services.retrieval.index_version import IndexVersion, Model
 from services.retrieval.indexing_ports import IndexedProduct
+from services.retrieval.interests import InterestRules
+from services.retrieval.personal import PersonalScores
+from services.retrieval.recommend_rules import RecommendRules
+from services.retrieval.recommending import Recommending
 from services.retrieval.result_set import SetRules
 from services.retrieval.search import CandidateSearch, EncodedQuery, EncodingCost, SearchRules
 from services.retrieval.similar import SimilarProducts
@@ -53,6 +57,17 @@ class Encoder:
         return EncodedQuery(text_vector(text, int(model.revision)), EncodingCost(model, 1, 0.0, 0.0))
 
 
+class NoRegistry:
+    """A system of record that knows of no catalogue, or does not answer."""
+
+    def __init__(self):
+        self.error = None
+
+    async def active(self, catalog):
+        if self.error is not None:
+            raise self.error
+
+
 class Shelf:
     """A catalogue's index."""
 
@@ -60,11 +75,15 @@ class Shelf:
         self.catalog, self.declarations, self.encoder = catalog, declarations, Encoder()
         self.schema = QdrantSchema(peer, SECONDS)
         self.writer = QdrantWriter(peer, SECONDS)
-        versions = ActiveVersions(self.schema, seconds=SECONDS, reserve=0.0, version_seconds=3_600.0)
-        self.index = QdrantIndex(peer, versions, seconds=SECONDS, reserve=0.0)
+        self.registry = NoRegistry()
+        versions = ActiveVersions(self.schema, self.registry, seconds=SECONDS, reserve=0.0, version_seconds=3_600.0)
+        self.index = QdrantRecommending(peer, versions, seconds=SECONDS, reserve=0.0)
         answering = Answering(self.index, AnswerRules(rules, 0.5, FacetLimits()))
-        self.searching = CandidateSearch(self.encoder, self.index, answering, LIMITS)
+        self.searching = CandidateSearch(
+            self.encoder, self.index, answering, PersonalScores(self.index, InterestRules()), LIMITS
+        )
         self.similar = SimilarProducts(self.index, answering, LIMITS, max_excluded=5)
+        self.recommending = Recommending(self.index, self.encoder, RecommendRules(LIMITS, least=2))
 
     def version(self, number=1, revision="0"):
         model = Model("m", revision, DIMS)

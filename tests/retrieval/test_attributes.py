@@ -75,6 +75,12 @@ def test_values_that_do_not_fit_are_left_out():
     assert searchable_texts(misfit, DECLARED) == []
 
 
+def test_a_number_that_is_too_large_in_the_declared_unit_is_refused_and_left_out_where_it_was_stored_before():
+    huge = product(width=AttributeValue(numbers=(1.0, 1e308), unit="km"), pieces=AttributeValue(numbers=(1e308,)))
+    assert broken(huge) == [("attributes[1].unit", "WRONG_UNIT")]
+    assert indexed_values(huge, DECLARED) == {"pieces": [1e308]}
+
+
 def test_a_product_without_attributes_has_no_values():
     assert searchable_texts(Product("p", "T"), DECLARED) == []
     assert indexed_values(Product("p", "T"), DECLARED) == {}

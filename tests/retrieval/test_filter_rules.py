@@ -73,7 +73,22 @@ def nested(depth):
         (ProductFilter(none=[ProductFilter()]), {"filter.none[0]": "REQUIRED"}),
         (
             ProductFilter(any=[ProductFilter()] * 4),
-            {"filter.any": "TOO_MANY"} | {f"filter.any[{n}]": "REQUIRED" for n in range(4)},
+            {"filter.any": "TOO_MANY"} | {f"filter.any[{n}]": "REQUIRED" for n in range(3)},
+        ),
+        (
+            ProductFilter(none=[ProductFilter(brands=["A"], none=[ProductFilter()])]),
+            {"filter.none[0].none[0]": "REQUIRED"},
+        ),
+        (ProductFilter(any=[ProductFilter(none=[ProductFilter()])]), {"filter.any[0]": "REQUIRED"}),
+        (
+            ProductFilter(any=[ProductFilter(categories=["A"], any=[ProductFilter()] * 20_000)]),
+            {"filter.any[0].any": "TOO_MANY"} | {f"filter.any[0].any[{n}]": "REQUIRED" for n in range(3)},
+        ),
+        (
+            ProductFilter(
+                any=[ProductFilter(brands=["A"])], none=[ProductFilter(none=[ProductFilter(brands=["A"])] * 4)]
+            ),
+            {"filter.none[0].none": "TOO_MANY"},
         ),
         (
             ProductFilter(any=[ProductFilter(none=[ProductFilter(availabilities=[7])])]),
@@ -115,6 +130,11 @@ def test_no_message_repeats_a_value():
         ),
         (
             AttributeCondition("pieces", range=NumberRange(1.0, unit="cm")),
+            {"filter.any[1].attributes[0].range.unit": "WRONG_UNIT"},
+        ),
+        # More centimetres than a double holds.
+        (
+            AttributeCondition("width", range=NumberRange(1.0, 1e308, "km")),
             {"filter.any[1].attributes[0].range.unit": "WRONG_UNIT"},
         ),
     ],

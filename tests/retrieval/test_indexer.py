@@ -166,3 +166,19 @@ def test_pauses_double_up_to_the_longest_and_begin_anew_after_success():
     assert not pause.holds("x")
     pause.end("x")
     assert pause.begin("x") == 0.25
+
+
+async def test_a_collection_that_a_price_finds_gone_is_looked_for_at_once():
+    bench = Bench()
+    bench.outbox.add("a", 1)
+    async with running(bench, SharedLease().of("one")):
+        await emptied(bench)
+        bench.versions.restores = bench.index.lost
+        bench.index.lost.add("c")
+        bench.offers.change("a", b"cheaper")
+
+        async def is_cheaper():
+            return bench.index.offers["c", "a"] == [b"cheaper"]
+
+        await eventually(is_cheaper, seconds=2)
+    assert bench.versions.checks == 2

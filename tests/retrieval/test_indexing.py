@@ -1,7 +1,10 @@
 import asyncio
 
-from services.common.errors import FailedPrecondition, PeerTimeout, ResourceExhausted, Unavailable
+import pytest
+
+from services.common.errors import FailedPrecondition, Internal, NotFound, PeerTimeout, ResourceExhausted, Unavailable
 from services.retrieval.analysis import ANALYSER_VERSION
+from services.retrieval.isolation import write_each
 from tests.retrieval.indexing_stand_ins import Bench
 
 
@@ -105,6 +108,74 @@ async def test_a_product_that_the_index_refuses_is_given_up_and_the_others_go_in
     assert bench.meter.heard == [("gave_up", "3")]
 
 
+async def test_products_that_the_index_fails_on_are_given_up_and_the_others_go_in():
+    bench = Bench()
+    bench.index.poison = {"3", "17"}
+    for n in range(64):
+        bench.outbox.add(str(n), n)
+    report = await bench.one_pass()
+    assert (report.indexed, report.given_up) == (62, 2)
+    assert bench.outbox.failed == {"3": "INTERNAL", "17": "INTERNAL"}
+    assert not bench.outbox.entries
+    # 1 whole, the 2 x 6 halvings of each at most, and once more to see that the index still takes something.
+    assert bench.index.calls <= 1 + 2 * 2 * 6 + 1
+
+
+async def test_an_index_that_takes_nothing_costs_no_product_its_place_and_few_calls():
+    bench = Bench()
+    bench.index.error = Internal("no space left")
+    for n in range(64):
+        bench.outbox.add(str(n), n)
+    await bench.one_pass()
+    assert bench.index.calls <= 32
+    assert not bench.outbox.failed
+    bench.index.error = None
+    bench.clock.now += 1
+    assert (await bench.one_pass()).indexed == 64
+
+
+async def test_an_index_that_breaks_while_products_are_written_costs_none_its_place():
+    taken = []
+
+    async def write(part):
+        if taken or len(part) > 4:
+            raise Internal("no space left")
+        taken.append(part)
+
+    with pytest.raises(Internal):
+        await write_each(range(8), write)
+    assert taken == [range(4)]
+
+
+async def test_a_product_that_the_index_fails_on_waits_alone_for_a_proof_and_no_price_waits_with_it():
+    bench = Bench()
+    bench.outbox.add("a", 1)
+    await bench.one_pass()
+    bench.index.poison = {"poison"}
+    bench.outbox.add("poison", 2)
+    await bench.one_pass()
+    assert not bench.outbox.failed
+    bench.index.poison = set()
+    bench.offers.change("a", b"cheaper")
+    assert await bench.offers_batches.index(10) == 1
+    bench.index.poison = {"poison"}
+    bench.clock.now += 1
+    bench.outbox.add("b", 3)
+    assert (await bench.one_pass()).indexed == 1
+    assert bench.outbox.failed == {"poison": "INTERNAL"}
+
+
+async def test_a_catalogue_whose_collection_is_gone_does_not_hold_up_the_others():
+    bench = Bench()
+    bench.outbox.add("a", 1, catalog="gone")
+    bench.outbox.add("b", 2, catalog="whole")
+    bench.index.lost = {"gone"}
+    with pytest.raises(NotFound):  # so that whoever asked checks at once
+        await bench.one_pass()
+    assert bench.index.points == {("whole", "b"): True}
+    assert [entry.catalog for entry in bench.outbox.entries.values()] == ["gone"]
+
+
 async def test_a_catalogue_whose_version_cannot_be_made_does_not_hold_up_the_others():
     bench = Bench()
     bench.versions.errors["new"] = Unavailable("no model yet")
@@ -204,6 +275,40 @@ async def test_offers_that_the_index_refuses_do_not_hold_up_the_others():
     assert bench.index.offers == {("c", "a"): [b"new"], ("c", "b"): [], ("c", "c"): [b"new"]}
     assert bench.meter.heard == [("offers_refused", "b")]
     assert not bench.offers.entries
+
+
+async def test_offers_that_the_index_fails_on_do_not_hold_up_the_others():
+    bench = Bench()
+    for product_id in "abc":
+        bench.outbox.add(product_id, 1)
+    await bench.one_pass()
+    bench.index.poison = {"b"}
+    for product_id in "abc":
+        bench.offers.change(product_id, b"new")
+    await bench.offers_batches.index(10)
+    assert bench.index.offers == {("c", "a"): [b"new"], ("c", "b"): [], ("c", "c"): [b"new"]}
+    assert bench.meter.heard == [("offers_refused", "b")]
+
+
+@pytest.mark.parametrize("trouble", ["lost", "broken", "unmade"])
+async def test_prices_of_other_catalogues_do_not_wait_for_one_whose_collection_is_away(trouble):
+    bench = Bench()
+    for catalog in ("b1", "b2"):
+        bench.outbox.add("a", 1, catalog=catalog)
+    await bench.one_pass()
+    if trouble == "unmade":
+        bench.versions.errors["b1"] = Unavailable("cannot be made anew")
+    else:
+        getattr(bench.index, trouble).add("b1")
+    for catalog in ("b1", "b2"):
+        bench.offers.change("a", b"cheaper", catalog=catalog)
+    assert await bench.offers_batches.index(10) == 1
+    assert bench.index.offers["b2", "a"] == [b"cheaper"]
+    assert await bench.offers_batches.index(10) == 0
+    bench.index.lost, bench.index.broken, bench.versions.errors = set(), set(), {}
+    bench.clock.now += 6
+    assert await bench.offers_batches.index(10) == 1
+    assert bench.index.offers["b1", "a"] == [b"cheaper"]
 
 
 async def test_a_version_of_another_analyser_is_written_without_words():

@@ -126,6 +126,17 @@ async def test_named_fields_change_and_the_others_stay(store):
     assert await reasons(store, change("milk", 5, at=1_999), mask=["price"]) == [[("offer.update_time", "STALE")]]
 
 
+async def test_named_fields_without_a_time_leave_the_time_of_a_removal_however_often_they_change(store):
+    await store.upsert(product("milk", "Milk"))
+    assert await store.updated(change("milk", 1, at=100)) == ["CREATED"]
+    assert await store.updated(change("milk", at=200, action=REMOVE)) == ["DELETED"]
+    assert await store.updated(change("milk", 2), mask=["price"]) == ["CREATED"]
+    assert await store.updated(change("milk", 3), mask=["price"]) == ["UPDATED"]
+    assert await reasons(store, change("milk", 4, at=150)) == [[("offer.update_time", "STALE")]]
+    assert await reasons(store, change("milk", 4, at=150), mask=["price"]) == [[("offer.update_time", "STALE")]]
+    assert await store.updated(change("milk", 4, at=200)) == ["UPDATED"]
+
+
 async def test_named_fields_of_an_offer_that_is_not_there_make_one(store):
     await store.upsert(product("milk", "Milk"))
     assert await store.updated(change("milk", 2, quantity=7, region="eu"), mask=["price"]) == ["CREATED"]

@@ -1,10 +1,12 @@
 import pytest
 
-from services.common.errors import InvalidArgument, NotFound, Unavailable
+from services.common.errors import Internal, InvalidArgument, NotFound, Unavailable
 from services.retrieval.answering import Answering, AnswerRules
 from services.retrieval.facet_rules import FacetLimits
 from services.retrieval.facets import FacetSpec
 from services.retrieval.filters import AttributeCondition, ProductFilter
+from services.retrieval.interests import InterestRules
+from services.retrieval.personal import PersonalScores
 from services.retrieval.product_index import LegScores
 from services.retrieval.relaxing import RelaxationMode
 from services.retrieval.result_set import SetRules
@@ -23,7 +25,7 @@ def searching(
 ):
     sets = SetRules(window, ranked_window or window, dense_floor, lexical_floor, groups, rounds)
     answering = Answering(index, AnswerRules(sets, 0.5, FacetLimits()))
-    return CandidateSearch(encoder or StubEncoder(), index, answering, RULES)
+    return CandidateSearch(encoder or StubEncoder(), index, answering, PersonalScores(index, InterestRules()), RULES)
 
 
 def ids(result):
@@ -196,11 +198,25 @@ async def test_a_version_that_is_deleted_under_a_search_is_replaced_by_the_one_t
     assert encoder.calls == ["r1", "r2"], "the query is encoded again by the new version's model"
 
 
-async def test_a_version_that_is_gone_with_none_in_its_place_is_not_found():
+async def test_a_version_that_is_gone_with_none_in_its_place_is_a_lost_index_and_no_unknown_catalogue():
     index = Switched()
     index.there = False
-    with pytest.raises(NotFound):
+    with pytest.raises(Unavailable) as caught:
         await searching(index).search(SearchQuery("c", "milk", 3))
+    assert (caught.value.reason, caught.value.metadata) == ("INDEX_LOST", {"catalog": "c"})
+    assert caught.value.retry_after == 1.0
+
+
+class Refusing(ScriptedIndex):
+    """Refuses every search, whatever version it is asked in."""
+
+    async def find(self, version, legs, region, windows):
+        raise Internal("the index refused a search", reason="QDRANT_REFUSED")
+
+
+async def test_a_refusal_that_declared_attributes_cannot_explain_is_our_fault():
+    with pytest.raises(Internal):
+        await searching(Refusing([], [])).search(SearchQuery("c", "milk", 3, ProductFilter(brands=["A"])))
 
 
 async def test_without_the_encoder_words_alone_rank():

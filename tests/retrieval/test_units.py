@@ -64,6 +64,13 @@ def test_what_measures_something_else_is_not_converted(source, target):
     assert convert(1, source, target) is None
 
 
+@pytest.mark.parametrize("number", [1e308, -1e308])
+def test_a_number_that_is_too_large_for_the_other_unit_is_not_converted(number):
+    assert convert(number, "km", "mm") is None
+    assert convert(number, "mm", "km") == pytest.approx(number / 1e6, rel=1e-12)
+    assert convert(number, "km", "km") == number
+
+
 @pytest.mark.parametrize(
     "unit",
     [

@@ -44,7 +44,12 @@ def test_a_good_product_breaks_no_rule():
         ({"title": "<p>&nbsp;\x00</p>"}, [("title", "REQUIRED")]),
         ({"title": "a" * 1_001}, [("title", "TOO_LONG")]),
         ({"title": "<b>" * 5_000 + "a"}, [("title", "TOO_LONG")]),
+        ({"title": "<b>" * 1_001 + "a"}, []),
         ({"description": "a" * 20_001}, [("description", "TOO_LONG")]),
+        ({"description": "<td class='x'>a" * 5_000}, []),
+        ({"description": "<i>" + "a" * 20_000 + "</i>"}, []),
+        ({"description": "<i>" + "a" * 20_001 + "</i>"}, [("description", "TOO_LONG")]),
+        ({"description": "<p>" * 33_334}, [("description", "TOO_LONG")]),
         ({"brand": "a" * 201}, [("brand", "TOO_LONG")]),
         ({"categories": ("a",) * 21}, [("categories", "TOO_MANY")]),
         ({"categories": ("a > > b",)}, [("categories[0]", "INVALID_FORMAT")]),
@@ -87,6 +92,11 @@ def test_a_good_product_breaks_no_rule():
 )
 def test_a_broken_rule_is_named_by_field_and_reason(fields, expected):
     assert broken(**fields) == expected
+
+
+def test_the_message_about_markup_says_how_long_a_text_may_be_with_it():
+    (violation,) = product_violations(replace(GOOD, description="<p>" * 33_334), LIMITS)
+    assert violation.description == "must have at most 100,000 characters with its markup"
 
 
 @pytest.mark.parametrize("gtin", ["96385074", "614141123452", "6291041500213", "00614141123452", "10614141543219"])

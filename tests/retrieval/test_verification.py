@@ -7,6 +7,7 @@ import grpc
 import pytest
 from qdrant_client import grpc as q
 
+from services.common.errors import Unavailable
 from services.retrieval.adapters.qdrant_points import point_uuid
 from tests.refusals import refusal
 from tests.retrieval import index_shop, shops
@@ -88,6 +89,51 @@ async def test_a_product_that_the_index_lost_is_found_again_after_the_repair(sho
     await verified(shop, REPAIR)
     await index_shop.until(shop, 1, index_shop.settled)
     assert "p01" in shops.ids_of(await shops.search(shop, "milk number 1"))
+
+
+async def without_vectors(shop, product_id, *, keeps_lengths):
+    """Overwrites a product's point with its own payload, and with its words alone."""
+    name = f"zhiyin.{shop.catalog}.1"
+    async with index_shop.engine(shop) as qdrant:
+        request = q.GetPoints(
+            collection_name=name,
+            ids=selector(shop, product_id).points.ids,
+            with_payload=q.WithPayloadSelector(enable=True),
+        )
+        (found,) = (await qdrant.points.Get(request)).result
+        payload = dict(found.payload)
+        if not keeps_lengths:
+            payload["key"] = q.Value(string_value=f"{product_id} {product_id}")
+        point = q.PointStruct(id=found.id, payload=payload, vectors=q.Vectors(vectors=q.NamedVectors()))
+        await qdrant.points.Upsert(q.UpsertPoints(collection_name=name, wait=True, points=[point]))
+
+
+@pytest.mark.parametrize("keeps_lengths", [True, False])
+async def test_a_point_that_lost_its_vectors_is_found_and_repaired(shop, keeps_lengths):
+    await stocked(shop, 3)
+    await without_vectors(shop, "p01", keeps_lengths=keeps_lengths)
+    assert "p01" not in shops.ids_of(await shops.search(shop, "milk number 1"))
+    found, _ = await verified(shop, REPAIR)
+    assert (faults(found), list(found.sample_product_ids)) == ((0, 0, 1), ["p01"])
+    await index_shop.until(shop, 1, index_shop.settled)
+    assert "p01" in shops.ids_of(await shops.search(shop, "milk number 1"))
+    assert faults((await verified(shop))[0]) == (0, 0, 0)
+
+
+async def test_products_that_wait_for_the_encoder_or_have_a_text_that_it_refuses_are_no_faults(shop):
+    await stocked(shop, 3)
+    shop.encoder.refused = {"milk that is refused"}
+    await shops.upsert(shop, shops.product("refused", "milk that is refused"))
+    shop.encoder.error = Unavailable("away")
+    await shops.upsert(shop, shops.product("p01", "milk of another text"), searchable=False)
+    await index_shop.until(shop, 1, lambda v: v.words_only_count == 1)
+    assert faults((await verified(shop))[0]) == (0, 0, 0)
+
+
+async def test_a_part_may_be_as_large_as_the_setting_allows(shop):
+    await stocked(shop, 3)
+    found, parts = await verified(shop, page_size=5_000)
+    assert (found.checked_count, parts) == (6, 2)
 
 
 async def test_products_that_change_meanwhile_are_no_faults(shop):

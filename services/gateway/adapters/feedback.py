@@ -1,133 +1,92 @@
-"""The feedback service, as the gateway uses it: profiles at once, impressions in the background."""
+"""The feedback service, as the gateway asks it: profiles, what goes together, what is popular, events."""
 
-import asyncio
-import logging
-import uuid
-from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager, suppress
-from dataclasses import dataclass
-from typing import Final
-
-from opentelemetry import metrics, trace
+from collections.abc import Mapping, Sequence
+from typing import Any, Final
 
 from services.common.channels import Peer
-from services.common.errors import ServiceError
-from services.gateway.ranked_lists import ListRequest, ShownPage
+from services.gateway.adapters.behaviours import behaviours_of
+from services.gateway.popularity import Popular
+from services.gateway.visitors import Profile, Visitor
+from zhiyin.common.v1 import recommendation_pb2
 from zhiyin.feedback.v1 import feedback_service_pb2 as pb
 
-logger = logging.getLogger(__name__)
-_BATCH: Final = 100
-_ATTEMPTS: Final = 3
-_PAUSE: Final = 1.0
+SERVICE: Final = "/zhiyin.feedback.v1.FeedbackService"
 
 
-class ProfileClient:
-    """A `ranked_lists.ProfileSource`."""
+class FeedbackClient:
+    """A `visitors.ProfileSource`, `recommending.RelatedSource`, `popularity.PopularSource` and `events.EventStore`."""
 
-    def __init__(self, peer: Peer, at_most_seconds: float) -> None:
-        self._at_most = at_most_seconds
-        self._get = peer.unary(
-            "/zhiyin.feedback.v1.FeedbackService/GetUserProfile", pb.GetUserProfileRequest, pb.GetUserProfileResponse
+    def __init__(
+        self,
+        peer: Peer,
+        *,
+        profile_seconds: float,
+        related_seconds: float,
+        popular_seconds: float,
+        event_seconds: float,
+        event_reserve: float,
+        behaviours: int,
+    ) -> None:
+        """Prepares the calls.
+
+        Args:
+            peer: feedback.
+            profile_seconds: longest wait for a profile.
+            related_seconds: longest wait for what goes together.
+            popular_seconds: longest wait for what is popular.
+            event_seconds: longest wait until events are kept.
+            event_reserve: the caller's time that is kept back for the reply.
+            behaviours: behaviours of a profile at most.
+        """
+        self._seconds = (profile_seconds, related_seconds, popular_seconds, event_seconds)
+        self._reserve = event_reserve
+        self._behaviours = behaviours
+        self._profile = peer.unary(f"{SERVICE}/GetUserProfile", pb.GetUserProfileRequest, pb.GetUserProfileResponse)
+        self._related = peer.unary(f"{SERVICE}/ListCoOccurring", pb.ListCoOccurringRequest, pb.ListCoOccurringResponse)
+        self._popular = peer.unary(f"{SERVICE}/ListTrending", pb.ListTrendingRequest, pb.ListTrendingResponse)
+        self._record = peer.unary(f"{SERVICE}/RecordEvents", pb.RecordEventsRequest, pb.RecordEventsResponse)
+
+    async def profile(self, catalog: str, visitor: Visitor) -> Profile:
+        """The visitor's recent behaviour."""
+        request = pb.GetUserProfileRequest(
+            catalog=catalog, visitor_id=visitor.visitor_id, user_id=visitor.user_id, limit=self._behaviours
+        )
+        reply = await self._profile(request, at_most=self._seconds[0])
+        return Profile(
+            behaviours_of(reply.behaviours),
+            list(reply.purchased_product_ids),
+            list(reply.dismissed_product_ids),
+            [(one.product_id, float(one.count)) for one in reply.repeat_purchases],
         )
 
-    async def profile(self, catalog: str, visitor_id: str) -> object:
-        """The visitor's recent behaviour, newest first."""
-        request = pb.GetUserProfileRequest(catalog=catalog, visitor_id=visitor_id)
-        return await self._get(request, at_most=self._at_most)
+    async def related(self, catalog: str, product_ids: Sequence[str]) -> Mapping[str, Sequence[tuple[str, float]]]:
+        """Products that go together with each of the given ones, best first."""
+        request = pb.ListCoOccurringRequest(catalog=catalog, product_ids=product_ids)
+        reply = await self._related(request, at_most=self._seconds[1])
+        return {
+            one.product_id: [(other.product_id, other.score) for other in one.products] for one in reply.co_occurrences
+        }
 
+    async def popular(self, catalog: str) -> Popular:
+        """What is popular now."""
+        trending = await self._list(catalog, recommendation_pb2.RECOMMENDATION_SOURCE_TRENDING)
+        return Popular(trending, await self._list(catalog, recommendation_pb2.RECOMMENDATION_SOURCE_POPULAR))
 
-@dataclass(frozen=True, slots=True)
-class _Noted:
-    catalog: str
-    impression: pb.Impression
-    origin: trace.SpanContext
+    async def record(self, catalog: str, events: Sequence[tuple[Any, str]]) -> Sequence[Any]:
+        """What became of events; each comes with the id that its attribution token carries.
 
+        Raises:
+            ServiceError: it is not known what was kept.
+        """
+        request = pb.RecordEventsRequest(catalog=catalog)
+        for event, attribution_id in events:
+            request.events.add(event=event, attribution_id=attribution_id)
+        reply = await self._record(request, at_most=self._seconds[3], reserve=self._reserve)
+        return list(reply.results)
 
-class BackgroundImpressionLog:
-    """A `search.ImpressionLog`: a bounded queue that one task empties in batches.
-
-    A search never waits for it. What does not fit, or cannot be recorded after a few attempts, is dropped and counted
-    in `zhiyin.impressions.dropped`.
-    """
-
-    def __init__(self, peer: Peer, queue_size: int) -> None:
-        self._record = peer.unary(
-            "/zhiyin.feedback.v1.FeedbackService/RecordImpressions",
-            pb.RecordImpressionsRequest,
-            pb.RecordImpressionsResponse,
-        )
-        self._queue: asyncio.Queue[_Noted] = asyncio.Queue(queue_size)
-        self._unrecorded = 0
-        """Pages queued or on their way."""
-        self._tracer = trace.get_tracer(__name__)
-        self._dropped = metrics.get_meter(__name__).create_counter("zhiyin.impressions.dropped", unit="{page}")
-
-    def record(self, surface: str, request: ListRequest, page: ShownPage) -> None:
-        """Takes note of a page."""
-        impression = _impression(surface, request, page)
-        noted = _Noted(request.catalog, impression, trace.get_current_span().get_span_context())
-        try:
-            self._queue.put_nowait(noted)
-            self._unrecorded += 1
-        except asyncio.QueueFull:
-            self._dropped.add(1, {"reason": "queue_full"})
-
-    @asynccontextmanager
-    async def running(self, flush_seconds: float) -> AsyncIterator[None]:
-        """Records in the background inside; when left, what is queued gets `flush_seconds` to be recorded."""
-        task = asyncio.create_task(self._run())
-        try:
-            yield
-        finally:
-            with suppress(TimeoutError):
-                async with asyncio.timeout(flush_seconds):
-                    await self._queue.join()
-            task.cancel()
-            with suppress(asyncio.CancelledError):
-                await task
-            if self._unrecorded:
-                self._dropped.add(self._unrecorded, {"reason": "shutdown"})
-                logger.warning("impressions were not recorded", extra={"count": self._unrecorded})
-
-    async def _run(self) -> None:
-        while True:
-            batch = [await self._queue.get()]
-            while len(batch) < _BATCH and not self._queue.empty():
-                batch.append(self._queue.get_nowait())
-            for catalog in dict.fromkeys(noted.catalog for noted in batch):
-                await self._send(catalog, [noted for noted in batch if noted.catalog == catalog])
-            for _ in batch:
-                self._queue.task_done()
-            self._unrecorded -= len(batch)
-
-    async def _send(self, catalog: str, batch: Sequence[_Noted]) -> None:
-        links = [trace.Link(noted.origin) for noted in batch if noted.origin.is_valid]
-        request = pb.RecordImpressionsRequest(catalog=catalog, impressions=[noted.impression for noted in batch])
-        with self._tracer.start_as_current_span(
-            "record impressions", links=links, record_exception=False, set_status_on_exception=False
-        ):
-            for attempt in range(1, _ATTEMPTS + 1):
-                try:
-                    await self._record(request)
-                except ServiceError as error:
-                    if error.retry_after is None or attempt == _ATTEMPTS:
-                        self._dropped.add(len(batch), {"reason": error.reason})
-                        return
-                    await asyncio.sleep(_PAUSE * attempt)
-                else:
-                    return
-
-
-def _impression(surface: str, request: ListRequest, page: ShownPage) -> pb.Impression:
-    impression = pb.Impression(
-        impression_id=uuid.uuid4().bytes,
-        attribution_id=page.attribution_id,
-        visitor_id=request.visitor_id,
-        surface=pb.Surface.Value(f"SURFACE_{surface}"),
-        policy=page.policy,
-    )
-    impression.show_time.GetCurrentTime()
-    for position, place in enumerate(page.places, page.first_position):
-        if place.product_id in page.summaries:
-            impression.products.add(product_id=place.product_id, position=position, score=place.score)
-    return impression
+    async def _list(
+        self, catalog: str, source: "recommendation_pb2.RecommendationSource.ValueType"
+    ) -> list[tuple[str, float]]:
+        request = pb.ListTrendingRequest(catalog=catalog, source=source)
+        reply = await self._popular(request, at_most=self._seconds[2])
+        return [(product.product_id, product.score) for product in reply.products]

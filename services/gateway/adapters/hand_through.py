@@ -1,8 +1,8 @@
-"""RPCs of the public API that retrieval answers under the same name.
+"""RPCs of the public API that another service answers under the same name.
 
-Their messages are field for field those of retrieval (held by `tests/contract`), so the public message itself is what
-travels: nothing is copied. Fields that the public message lacks are dropped on both ways: the public API is what its
-protos say, whatever version retrieval has.
+Their messages are field for field those of that service (held by `tests/contract`), so the public message itself is
+what travels: nothing is copied. Fields that the public message lacks are dropped on both ways: the public API is what
+its protos say, whatever version the other service has.
 """
 
 from collections.abc import Sequence
@@ -22,13 +22,13 @@ LONGEST_SECONDS: Final = 120.0
 
 
 class HandedThrough:
-    """Some methods of one public service, called at a service of retrieval."""
+    """Some methods of one public service, called at another service."""
 
     def __init__(self, peer: Peer, methods: Sequence[Any], at: str, reserve_seconds: float) -> None:
         """Prepares the calls.
 
         Args:
-            peer: retrieval.
+            peer: the service that answers.
             methods: descriptors of the public methods.
             at: full name of the service that answers them.
             reserve_seconds: the caller's time that is kept back for the reply.
@@ -41,11 +41,16 @@ class HandedThrough:
             for method in methods
         }
 
+    @property
+    def names(self) -> Sequence[str]:
+        """Names of the methods."""
+        return list(self._calls)
+
     async def call(self, name: str, request: Message) -> Any:
-        """Retrieval's reply to a method.
+        """The other service's reply to a method.
 
         Raises:
-            ServiceError: retrieval's own refusal, unchanged, or Unavailable where it gave none in the caller's time.
+            ServiceError: its own refusal, unchanged, or Unavailable where it gave none in the caller's time.
         """
         request.DiscardUnknownFields()
         reply = await self._calls[name](request, at_most=LONGEST_SECONDS, reserve=self._reserve)
@@ -57,21 +62,22 @@ class AdminService:
     """A whole public service that is handed through. Its calls may take longer than a shopper's."""
 
     def __init__(
-        self, peer: Peer, descriptor: ServiceDescriptor, reserve_seconds: float, deadline_seconds: float
+        self,
+        descriptor: ServiceDescriptor,
+        handed: Sequence[HandedThrough],
+        deadline_seconds: float,
     ) -> None:
         """Prepares the methods.
 
         Args:
-            peer: retrieval.
-            descriptor: the public service; retrieval's has the same name in its own package.
-            reserve_seconds: the caller's time that is kept back for the reply.
+            descriptor: the public service.
+            handed: what answers its methods, each of them once.
             deadline_seconds: time of a call whose caller set no deadline.
         """
         self.name: str = descriptor.full_name
         self._methods = descriptor.methods
         self._deadline = deadline_seconds
-        at = f"zhiyin.retrieval.v1.{descriptor.name}"
-        self._handed = HandedThrough(peer, descriptor.methods, at, reserve_seconds)
+        self._handed = {name: one for one in handed for name in one.names}
 
     def add_to(self, server: grpc.aio.Server) -> None:
         """Has a server answer the methods."""
@@ -79,12 +85,14 @@ class AdminService:
         server.add_generic_rpc_handlers((grpc.method_handlers_generic_handler(self.name, handlers),))
 
     def _handler(self, method: Any) -> "grpc.RpcMethodHandler[Any, Any]":
+        handed = self._handed[method.name]
+
         async def answer(request: Message, context: Context) -> Any:
             # The stubs promise a number; grpc.aio gives None where the caller set no deadline.
             if cast("float | None", context.time_remaining()) is not None:
-                return await self._handed.call(method.name, request)
+                return await handed.call(method.name, request)
             with detached(), deadline_after(self._deadline):
-                return await self._handed.call(method.name, request)
+                return await handed.call(method.name, request)
 
         return grpc.unary_unary_rpc_method_handler(
             answer,

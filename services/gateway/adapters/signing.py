@@ -10,7 +10,7 @@ from itsdangerous.exc import BadData
 
 from services.common.settings import SigningSettings
 
-PURPOSES: Final = ("page", "similar-page", "product-page", "attribution")
+PURPOSES: Final = ("page", "similar-page", "recommend-page", "product-page", "attribution")
 """`page` is that of Search: tokens that callers hold outlive a release."""
 _CLOCK_SKEW_SECONDS: Final = 60.0
 """By how much the clocks of two replicas may differ."""

@@ -6,7 +6,7 @@ from typing import Final
 from pydantic import ValidationError
 
 from services.common.settings import SettingsError
-from services.ranker.policy import DEFAULT, Policy
+from services.ranker.policy_book import DEFAULT_RECOMMEND, DEFAULT_SEARCH, POLICY, Policy
 
 SHIPPED: Final = Path(__file__).parent.parent / "policies"
 
@@ -20,8 +20,9 @@ def read_policies(directory: Path | None) -> dict[str, Policy]:
     if directory is not None and not directory.is_dir():
         raise SettingsError(f"ZHIYIN_POLICY_DIRECTORY={directory}: there is no such directory")
     policies = _policies_in(SHIPPED) | ({} if directory is None else _policies_in(directory))
-    if DEFAULT not in policies:
-        raise SettingsError(f"{SHIPPED} holds no policy `{DEFAULT}`: the installation is not complete")
+    for name in (DEFAULT_SEARCH, DEFAULT_RECOMMEND):
+        if name not in policies:
+            raise SettingsError(f"{SHIPPED} holds no policy `{name}`: the installation is not complete")
     return policies
 
 
@@ -31,7 +32,7 @@ def _policies_in(directory: Path) -> dict[str, Policy]:
 
 def _policy(path: Path) -> Policy:
     try:
-        policy = Policy.model_validate_json(path.read_bytes())
+        policy = POLICY.validate_json(path.read_bytes())
     except OSError as exc:
         raise SettingsError(f"{path}: cannot be read: {exc.strerror}") from exc
     except ValidationError as exc:

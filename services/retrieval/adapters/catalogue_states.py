@@ -6,7 +6,9 @@ from itertools import groupby
 from services.common.postgres import Database
 from services.retrieval.adapters.qdrant_points import offers_digest
 from services.retrieval.adapters.queues import exclude_writers
+from services.retrieval.document_vectors import centred
 from services.retrieval.index_version import IndexVersion
+from services.retrieval.indexing_ports import KeptVector
 from services.retrieval.verification import CatalogueState, ProductState
 
 _PRODUCTS = "SELECT id, change FROM products WHERE catalog = $1 AND id = ANY($2)"
@@ -21,6 +23,14 @@ _ON_THEIR_WAY = """
     UNION SELECT product_id FROM offer_outbox WHERE catalog = $1 AND version = $2 AND product_id = ANY($3)
     UNION SELECT asked.id FROM unnest($3::text[]) AS asked (id) JOIN index_versions AS versions
         ON versions.catalog = $1 AND versions.number = $2 AND asked.id > versions.built_to
+"""
+# While an entry waits for its vector, the one that is kept may be of the text before.
+_VECTORS = """
+    SELECT product_id, text_digest, vector FROM product_vectors
+    WHERE catalog = $1 AND model_revision = $3 AND product_id = ANY($4) AND NOT EXISTS (
+        SELECT FROM outbox WHERE outbox.catalog = $1 AND outbox.version = $2
+            AND outbox.product_id = product_vectors.product_id AND failure IS NULL
+    )
 """
 _IDS = "SELECT id FROM products WHERE catalog = $1 AND id > $2 ORDER BY id LIMIT $3"
 _INDEX_AGAIN = """
@@ -41,11 +51,12 @@ class PostgresCatalogueStates:
 
     async def states(self, version: IndexVersion, ids: Sequence[str]) -> CatalogueState:
         async with self._database.transaction() as connection:
-            # One view of all three: what is committed in between would look like a fault.
+            # One view of all: what is committed in between would look like a fault.
             await connection.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
             products = await connection.fetch(_PRODUCTS, version.catalog, ids)
             offers = await connection.fetch(_OFFERS, version.catalog, ids)
             on_their_way = await connection.fetch(_ON_THEIR_WAY, version.catalog, version.number, ids)
+            vectors = await connection.fetch(_VECTORS, version.catalog, version.number, version.model.revision, ids)
         contents = {
             product_id: [row["content"] for row in group]
             for product_id, group in groupby(offers, key=lambda row: row["product_id"])
@@ -53,7 +64,15 @@ class PostgresCatalogueStates:
         states = {
             row["id"]: ProductState(row["change"], offers_digest(contents.get(row["id"], ()))) for row in products
         }
-        return CatalogueState(states, frozenset(row["product_id"] for row in on_their_way))
+        return CatalogueState(
+            states,
+            frozenset(row["product_id"] for row in on_their_way),
+            frozenset(
+                row["product_id"]
+                for row in vectors
+                if centred(KeptVector(row["text_digest"], row["vector"]), version) is not None
+            ),
+        )
 
     async def ids_after(self, catalog: str, last: str, limit: int) -> Sequence[str]:
         async with self._database.connection() as connection:

@@ -1,7 +1,7 @@
 """Points that a search returned, as the domain takes them: as few fields of each as will do."""
 
 import math
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, Final
 
 from qdrant_client import grpc as q
@@ -41,6 +41,12 @@ def shown_fields(region: str) -> q.WithPayloadSelector:
 def card_of(payload: Payload, region: str) -> Card:
     """Card and the region's offer; both empty where the point has none."""
     return Card(payload[CARD].string_value if CARD in payload else "", _offer_card(payload, region_key(region)))
+
+
+def category_paths_of(payload: Payload) -> Sequence[str]:
+    """Paths and all above them, normalised."""
+    paths = payload[CATEGORY_PATHS].list_value.values if CATEGORY_PATHS in payload else ()
+    return tuple(entry.string_value for entry in paths)
 
 
 class HitReader:

@@ -21,7 +21,7 @@ from services.retrieval.adapters.qdrant_points import lengths_of, point_uuid
 from services.retrieval.adapters.qdrant_schema import DENSE, MAX_RESULTS, SPARSE
 from services.retrieval.analysis import SparseVector
 from services.retrieval.geometry import CentredVector
-from services.retrieval.index_version import IndexVersion, alias_of
+from services.retrieval.index_version import IndexVersion, alias_of, index_lost
 from services.retrieval.product_index import Card, Hit, LegHits, LegQuery, LegScores, StoredProduct, Window
 
 
@@ -84,13 +84,20 @@ class QdrantIndex:
     async def shown(self, catalog: str, ids: Sequence[str], region: str) -> list[Card]:
         """Card and packed offer of products, in the order of `ids`; what is gone is left out.
 
-        By the alias: it is never without a version, whichever one is active. Raises as `find`.
+        By the alias: it is never without a version, whichever one is active.
+
+        Raises:
+            NotFound: there is no such catalogue.
+            Unavailable: the index is away or lost.
         """
         points = [point_uuid(catalog, product_id) for product_id in ids]
-        found = {
-            point.id.uuid: card_of(point.payload, region)
-            for point in await self._points(alias_of(catalog), catalog, points, shown_fields(region))
-        }
+        try:
+            stored = await self._points(alias_of(catalog), catalog, points, shown_fields(region))
+        except NotFound as error:
+            # Tells a catalogue that is not there from one whose index is lost; where it is back by now, it was lost.
+            await self.version_now(catalog)
+            raise index_lost(catalog) from error
+        found = {point.id.uuid: card_of(point.payload, region) for point in stored}
         return [found[point] for point in points if point in found]
 
     async def stored(self, version: IndexVersion, product_id: str) -> StoredProduct | None:
@@ -169,12 +176,13 @@ def _stored(point: q.RetrievedPoint) -> StoredProduct:
     vectors = point.vectors.vectors.vectors
     return StoredProduct(
         point.payload[GROUP].string_value,
-        _dense(point.payload[KEY].string_value, vectors[DENSE]) if DENSE in vectors else None,
+        dense_vector_of(point.payload[KEY].string_value, vectors[DENSE]) if DENSE in vectors else None,
         _sparse(vectors[SPARSE]) if SPARSE in vectors else ((), ()),
     )
 
 
-def _dense(key: str, vector: q.VectorOutput) -> CentredVector | None:
+def dense_vector_of(key: str, vector: q.VectorOutput) -> CentredVector | None:
+    """A stored vector; None where the product's key tells of none."""
     lengths = lengths_of(key)
     # The form of this message changed; `data` is the one before.
     data = vector.dense.data or vector.data

@@ -38,7 +38,14 @@ _ADD = """
         SELECT version, content FROM catalog_settings WHERE catalog = $1 ORDER BY version DESC LIMIT 1
     ) AS latest ON true
 """
-_RETIRE = "UPDATE index_versions SET state = 'ready', active = false WHERE catalog = $1 AND active AND number <> $2"
+# READY means complete: one that was being rebuilt goes on with it before anybody can go back to it.
+_RETIRE = """
+    UPDATE index_versions AS versions SET active = false, state = CASE WHEN built_to IS NOT NULL OR EXISTS (
+        SELECT FROM outbox
+        WHERE outbox.catalog = versions.catalog AND outbox.version = versions.number AND failure IS NULL AND backfill
+    ) THEN 'building' ELSE 'ready' END
+    WHERE catalog = $1 AND active AND number <> $2
+"""
 _ACTIVATE = """
     UPDATE index_versions SET state = 'active', active = true, activate_time = now() WHERE catalog = $1 AND number = $2
 """

@@ -162,3 +162,33 @@ def test_feeds_are_told_from_their_content(tmp_path):
         path = written(tmp_path, "feed", (FILES / name).read_bytes())
         wanted = FileFormat.GOOGLE_TSV if name.endswith("tsv") else FileFormat.GOOGLE_XML
         assert rows_of(path)[1].file_format is wanted
+
+
+@pytest.mark.parametrize(
+    "namespace",
+    [
+        "http://base.google.com/ns/1.0",
+        "https://base.google.com/ns/1.0",
+        "http://base.google.com/ns/1.0/",
+        "HTTPS://base.google.com/ns/1.0/",
+    ],
+)
+def test_the_namespace_is_googles_however_it_is_written(tmp_path, namespace):
+    document = xml("<g:id>a</g:id><title>A</title><g:price>15 EUR</g:price>")
+    path = written(tmp_path, "feed.xml", document.replace("http://base.google.com/ns/1.0", namespace))
+    assert products_of(path)["a"] == expected(id="a", title="A", offers=[{"price": money(15, "EUR")}])
+
+
+@pytest.mark.parametrize("namespace", ["http://www.w3.org/2005/Atom", "http://purl.org/rss/1.0/", "urn:shop"])
+def test_attributes_without_a_prefix_are_read_in_the_namespace_of_their_entry(tmp_path, namespace):
+    entry = "<entry><id>a</id><title>A</title><price>15 EUR</price><updated>2026-01-01</updated></entry>"
+    path = written(tmp_path, "feed.xml", f'<feed xmlns="{namespace}">{entry}</feed>')
+    assert products_of(path)["a"] == expected(id="a", title="A", offers=[{"price": money(15, "EUR")}])
+
+
+def test_elements_of_other_namespaces_are_told_and_do_not_mix_with_attributes(tmp_path):
+    item = "<c:price>9</c:price><c:title>Other</c:title><g:id>a</g:id><g:title>A</g:title><c:empty/>"
+    path = written(tmp_path, "feed.xml", xml(item).replace("<rss ", '<rss xmlns:c="urn:c" '))
+    rows, file = rows_of(path)
+    assert rows[0].values == {"id": "a", "title": "A"}
+    assert list(file.remarks.unused) == ["{urn:c}price", "{urn:c}title"]

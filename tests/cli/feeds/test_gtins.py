@@ -2,7 +2,7 @@
 
 import pytest
 
-from cli.feeds.gtins import gtin_of
+from cli.feeds.gtins import gtin_of, isbn_gtin
 from cli.problems import FieldError
 from tests.cli.feeds.reading import problems_of, rows_of, written
 
@@ -43,3 +43,17 @@ def test_a_wrong_gtin_is_dropped_only_if_asked_and_then_told(tmp_path):
     (row,), _ = rows_of(path, drop_bad_gtin=True)
     assert row.values == {"id": "a", "title": "x"}
     assert [warning.reason for warning in row.warnings] == ["GTIN_CHECK_DIGIT"]
+
+
+@pytest.mark.parametrize(
+    ("text", "gtin"),
+    [
+        ("0306406152", "9780306406157"),
+        ("0-306-40615-2", "9780306406157"),
+        ("080442957X", "9780804429573"),
+        ("9780306406157", "9780306406157"),
+        ("0306406153", "0306406153"),
+    ],
+)
+def test_an_isbn_of_ten_digits_becomes_that_of_thirteen(text, gtin):
+    assert isbn_gtin(text) == gtin

@@ -2,6 +2,8 @@
 
 import json
 
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from services.common.errors import Unavailable
@@ -286,3 +288,48 @@ def test_a_service_that_goes_away_before_marking_leaves_the_import_told(fake, zh
 def test_a_command_that_makes_no_sense_sends_nothing(fake, zhiyin, tmp_path, arguments):
     result = zhiyin("import", feed(tmp_path, 1), *arguments)
     assert (result.exit_code, fake.calls) == (2, [])
+
+
+def test_a_row_whose_cells_of_an_offer_are_all_empty_empties_the_offer(fake, zhiyin, tmp_path):
+    offer = {"price": money(1, "EUR"), "quantity": 5, "availability": "AVAILABILITY_IN_STOCK"}
+    for product_id in ("p1", "p2", "p3"):
+        stored(fake, id=product_id, title="x", offers=[{**offer, "region": "de"}, {**offer, "region": "us"}])
+    path = written(tmp_path, "p.csv", "id,price,currency,quantity\np1,2,EUR,1\np2,,,\np3,,,4\n")
+    result = zhiyin("import", path, "--partial", "--region", "de", "--json")
+    assert (result.exit_code, last(result)["summary"]["updated"]) == (0, 3)
+    kept = {"region": "de", "availability": "AVAILABILITY_IN_STOCK"}
+    wanted = expected(offers=[{**kept, "price": money(2, "EUR"), "quantity": 1}, kept, {**kept, "quantity": 4}])
+    assert [fake.products[product_id].offers[0] for product_id in ("p1", "p2", "p3")] == list(wanted.offers)
+    assert fake.products["p2"].offers[1] == expected(offers=[{**offer, "region": "us"}]).offers[0]
+
+
+def test_two_offers_of_one_region_are_a_rejected_row_of_a_partial_import(fake, zhiyin, tmp_path):
+    price = {"currency_code": "EUR", "units": "2"}
+    twice = [{"region": "de", "price": price}, {"region": "de", "price": price}]
+    table = pa.table({"id": ["a", "b"], "title": ["A", "B"], "offers": [twice, twice[:1]]})
+    pq.write_table(table, tmp_path / "p.parquet")
+    for product_id in ("a", "b"):
+        stored(fake, id=product_id, title="Old")
+    result = zhiyin("import", tmp_path / "p.parquet", "--partial", "--json")
+    (problem, summary) = json_lines(result.stdout)
+    assert (problem["problem"]["line"], problem["problem"]["field"]) == (1, "offers[1].region")
+    assert problem["problem"]["reason"] == "DUPLICATE"
+    assert (summary["summary"]["rejected"], summary["summary"]["updated"]) == (1, 1)
+    assert (fake.products["a"].title, fake.products["b"].title) == ("Old", "B")
+    assert fake.products["b"].offers[0].price.units == 2
+
+
+def test_a_batch_of_refused_rows_only_is_not_sent(fake, zhiyin, tmp_path):
+    table = pa.table({"id": ["a"], "title": ["A"], "offers": [[{"region": "de"}, {"region": "de"}]]})
+    pq.write_table(table, tmp_path / "p.parquet")
+    result = zhiyin("import", tmp_path / "p.parquet", "--partial", "--json")
+    assert (last(result)["summary"]["rejected"], fake.calls) == (1, [])
+
+
+@pytest.mark.parametrize("arguments", [("--check",), ()])
+def test_a_feed_in_which_no_product_was_found_says_so(zhiyin, tmp_path, arguments):
+    path = written(tmp_path, "p.xml", "<rss><channel><product><id>1</id></product></channel></rss>")
+    result = zhiyin("import", path, *arguments)
+    assert "no products were found in the file: it has no elements <item> or <entry>" in result.stderr
+    found = zhiyin("import", written(tmp_path, "p.csv", "id,title\na,A\n"), *arguments)
+    assert "no products were found" not in found.stderr

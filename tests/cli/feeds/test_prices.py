@@ -7,6 +7,7 @@ import pytest
 from cli.feeds.prices import amount_of
 from cli.problems import FieldError
 from cli.rows import NumberStyle
+from tests.cli.feeds.reading import expected, money, problems_of, products_of, rows_of, written
 
 
 @pytest.mark.parametrize(
@@ -82,3 +83,51 @@ def test_two_currencies_are_refused():
     with pytest.raises(FieldError) as refused:
         amount_of("EUR 15 USD", NumberStyle.UNSAID)
     assert refused.value.reason == "CURRENCY_CONFLICT"
+
+
+@pytest.mark.parametrize(
+    ("text", "possible", "impossible"),
+    [
+        ("$15.00", ("USD", "CAD", "MXN"), ("EUR", "GBP", "JPY")),
+        ("kr 100", ("SEK", "NOK", "DKK", "ISK"), ("EUR", "USD")),
+        ("100 kr.", ("SEK",), ("EUR",)),
+        ("¥100", ("JPY", "CNY"), ("USD",)),
+        ("100", ("EUR", "USD"), ()),
+    ],
+)
+def test_a_sign_of_several_currencies_rules_out_all_others(text, possible, impossible):
+    amount = amount_of(text, NumberStyle.UNSAID)
+    assert all(amount.may_be(currency) for currency in possible)
+    assert not any(amount.may_be(currency) for currency in impossible)
+
+
+def test_a_sign_beside_the_code_of_another_currency_is_refused():
+    assert amount_of("$15 CAD", NumberStyle.UNSAID).currency == "CAD"
+    with pytest.raises(FieldError) as refused:
+        amount_of("$15 EUR", NumberStyle.UNSAID)
+    assert refused.value.reason == "CURRENCY_CONFLICT"
+
+
+@pytest.mark.parametrize(("price", "currency"), [("$15.00", "EUR"), ("kr 100", "EUR"), ("¥100", "USD")])
+def test_a_currency_that_a_sign_cannot_stand_for_is_refused_wherever_it_comes_from(tmp_path, price, currency):
+    path = written(tmp_path, "p.csv", f"id,title,price\na,A,{price}\n")
+    assert problems_of(path, currency=currency) == [(2, "price", "CURRENCY_CONFLICT")]
+    column = written(tmp_path, "q.csv", f"id,title,price,currency\na,A,{price},{currency}\n")
+    assert problems_of(column) == [(2, "price", "CURRENCY_CONFLICT")]
+
+
+def test_a_currency_that_a_sign_can_stand_for_is_taken(tmp_path):
+    path = written(tmp_path, "p.csv", "id,title,price\na,A,$15.00\n")
+    assert products_of(path, currency="CAD")["a"].offers[0].price.currency_code == "CAD"
+
+
+@pytest.mark.parametrize("name", ["p.csv", "p.jsonl"])
+def test_a_price_before_a_reduction_that_is_lower_than_the_price_is_dropped_and_told(tmp_path, name):
+    content = {
+        "p.csv": "id,title,price,original_price,currency\na,A,10.00,5.00,EUR\nb,B,10,10,EUR\n",
+        "p.jsonl": '{"id":"a","title":"A","price":10,"original_price":5.0,"currency":"EUR"}\n'
+        '{"id":"b","title":"B","price":10,"original_price":"10","currency":"EUR"}\n',
+    }[name]
+    path = written(tmp_path, name, content)
+    assert [[w.reason for w in row.warnings] for row in rows_of(path)[0]] == [["NOT_REDUCED"], []]
+    assert products_of(path)["a"].offers[0] == expected(offers=[{"price": money(10, "EUR")}]).offers[0]

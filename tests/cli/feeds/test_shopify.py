@@ -6,6 +6,7 @@ import pytest
 
 from cli.rows import BadRow, FileError
 from tests.cli.feeds.reading import FILES, expected, money, problems_of, products_of, rows_of, written
+from zhiyin.common.v1.product_pb2 import Availability
 
 OPTIONS = {"currency": "EUR"}
 IMAGES = [{"uri": f"https://cdn.example/{number}.jpg"} for number in (1, 2, 3)]
@@ -163,3 +164,37 @@ def test_a_group_of_many_rows_is_bounded(tmp_path):
     found = problems_of(written(tmp_path, "p.csv", sheet(*rows)), **OPTIONS)
     assert len(found) == 10
     assert {code for _, _, code in found} == {"TOO_MANY"}
+
+
+def test_tags_beyond_what_an_attribute_holds_are_left_out_and_that_is_told(tmp_path):
+    header = "Handle,Title,Variant SKU,Tags,Variant Price"
+    tags = ", ".join(f"tag{number}" for number in range(60))
+    rows = [f'a,A,1,"{tags}",1.00', f'b,B,1,"short, {"x" * 257}",1.00', 'c,C,1,"one, two",1.00']
+    path = written(tmp_path, "p.csv", sheet(*rows, header=header))
+    products = products_of(path, **OPTIONS)
+    assert list(products["a"].attributes["tags"].texts) == [f"tag{number}" for number in range(50)]
+    assert list(products["b"].attributes["tags"].texts) == ["short"]
+    warnings = [[(w.field, w.reason) for w in row.warnings] for row in rows_of(path, **OPTIONS)[0]]
+    assert warnings == [[("attributes.tags", "TOO_MANY")], [("attributes.tags", "TOO_MANY")], []]
+
+
+def test_a_price_to_compare_with_that_is_lower_is_left_out_and_that_is_told(tmp_path):
+    header = "Handle,Title,Variant SKU,Variant Price,Variant Compare At Price"
+    path = written(tmp_path, "p.csv", sheet("a,A,1,10.00,5.00", "b,B,1,10.00,0.00", header=header))
+    assert [[w.reason for w in row.warnings] for row in rows_of(path, **OPTIONS)[0]] == [["NOT_REDUCED"], []]
+    for made in products_of(path, **OPTIONS).values():
+        assert made.offers[0] == expected(offers=[{"price": money(10, "EUR")}]).offers[0]
+
+
+def test_columns_that_are_not_used_may_occur_twice(tmp_path):
+    header = "Handle,Title,Variant SKU,Variant Price,Note,Note"
+    path = written(tmp_path, "p.csv", sheet("a,A,1,10.00,x,y", header=header))
+    assert list(products_of(path, **OPTIONS)) == ["a"]
+    assert list(rows_of(path, **OPTIONS)[1].remarks.unused) == ["Note"]
+
+
+def test_a_quantity_may_be_written_with_decimals_that_are_nothing(tmp_path):
+    header = "Handle,Title,Variant SKU,Variant Price,Variant Inventory Qty"
+    path = written(tmp_path, "p.csv", sheet("a,A,1,10.00,3.0", header=header))
+    made = products_of(path, **OPTIONS)["a"].offers[0]
+    assert (made.quantity, made.availability) == (3, Availability.AVAILABILITY_IN_STOCK)

@@ -1,3 +1,4 @@
+import math
 import uuid
 
 import grpc
@@ -140,6 +141,18 @@ async def test_an_id_that_is_no_uuid_is_refused(points, collection):
     point = pb.PointStruct(id=pb.PointId(uuid="milk"), payload={"name": value("milk")})
     point.vectors.vectors.vectors["words"].CopyFrom(sparse({1: 1.0}))
     assert (await refusal(store(points, collection, point))).code() == INVALID
+
+
+@pytest.mark.parametrize("number", [math.inf, -math.inf, math.nan])
+@pytest.mark.parametrize(
+    "wrap", [lambda n: n, lambda n: [1.0, n], lambda n: [{"price": n}]], ids=["", "list", "object"]
+)
+async def test_a_number_that_is_not_finite_is_refused_wherever_it_stands(points, collection, number, wrap):
+    point = pb.PointStruct(id=identifier("milk"), payload={"name": value(wrap(number))})
+    point.vectors.vectors.vectors["words"].CopyFrom(sparse({1: 1.0}))
+    error = await refusal(store(points, collection, point))
+    assert error.code() == INVALID
+    assert "cannot convert to json number" in error.details()
 
 
 async def test_an_unindexed_order_is_refused(points, collection):

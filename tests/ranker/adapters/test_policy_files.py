@@ -10,8 +10,8 @@ def document(**changes):
     return json.dumps({**json.loads((SHIPPED / "default.json").read_text()), **changes})
 
 
-def test_the_default_and_the_articles_policy_are_shipped():
-    assert set(read_policies(None)) == {"default", "article"}
+def test_the_policies_of_search_and_recommendation_are_shipped():
+    assert set(read_policies(None)) == {"default", "article", "recommend", "recommend-exploit"}
 
 
 def test_a_directory_adds_policies_and_replaces_shipped_ones_of_the_same_name(tmp_path):
@@ -20,7 +20,7 @@ def test_a_directory_adds_policies_and_replaces_shipped_ones_of_the_same_name(tm
     article["relevance"]["reach"] = 9.0
     (tmp_path / "article.json").write_text(json.dumps(article))
     policies = read_policies(tmp_path)
-    assert set(policies) == {"default", "article", "spring"}
+    assert set(policies) == {"default", "article", "recommend", "recommend-exploit", "spring"}
     assert policies["article"].relevance.reach == 9.0
 
 

@@ -121,6 +121,57 @@ async def test_a_refilled_version_is_not_ready_until_it_is_complete_again(queues
     assert [c.product_id for c in await queues.outbox.take(10, **EVERYTHING)] == ["a"]
 
 
+async def states(queues):
+    return {number: (await queues.versions.find("c", number)).state for number in (1, 2)}
+
+
+async def switch(queues, number):
+    async with queues.versions.transaction("c") as transaction:
+        await transaction.activate(number)
+
+
+async def test_a_version_that_was_being_rebuilt_is_building_when_another_takes_its_place_until_it_is_complete(queues):
+    await add_products(queues, 10)
+    await add_version(queues, 1, VersionState.ACTIVE)
+    await add_version(queues, 2, VersionState.READY)
+    async with queues.versions.transaction("c") as transaction:
+        await transaction.refill(1)
+    await switch(queues, 2)
+    assert await states(queues) == {1: VersionState.BUILDING, 2: VersionState.ACTIVE}
+    assert len(await build(queues)) == 10
+    (registered,) = [r for r in await queues.builds.open() if r.version.number == 1]
+    assert await queues.builds.complete(registered)
+    assert await states(queues) == {1: VersionState.READY, 2: VersionState.ACTIVE}
+
+
+async def test_a_rebuild_that_has_come_to_all_products_still_waits_for_what_it_put_in(queues):
+    await add_products(queues, 1)
+    await add_version(queues, 1, VersionState.ACTIVE)
+    await add_version(queues, 2, VersionState.READY)
+    async with queues.versions.transaction("c") as transaction:
+        await transaction.refill(1)
+    (registered,) = await queues.builds.open()
+    await queues.builds.advance(registered)
+    assert (await queues.versions.find("c", 1)).built_to is None
+    await switch(queues, 2)
+    assert (await states(queues))[1] is VersionState.BUILDING
+
+
+async def test_changes_that_wait_and_refusals_of_a_rebuild_do_not_keep_a_version_from_being_gone_back_to(queues):
+    await add_products(queues, 1)
+    await add_version(queues, 1, VersionState.ACTIVE)
+    await add_version(queues, 2, VersionState.READY)
+    async with queues.versions.transaction("c") as transaction:
+        await transaction.refill(1)
+    (registered,) = await queues.builds.open()
+    await queues.builds.advance(registered)
+    (change,) = await queues.outbox.take(10, **EVERYTHING)
+    await queues.outbox.give_up(change, "REFUSED")
+    await enqueue(queues, "changed-since")
+    await switch(queues, 2)
+    assert await states(queues) == {1: VersionState.READY, 2: VersionState.ACTIVE}
+
+
 async def test_of_a_deleted_version_nothing_is_left_but_its_number(queues):
     await add_products(queues, 3)
     await add_version(queues, 1, VersionState.ACTIVE)

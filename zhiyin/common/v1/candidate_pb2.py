@@ -27,7 +27,7 @@ from zhiyin.common.v1 import product_pb2 as zhiyin_dot_common_dot_v1_dot_product
 from zhiyin.common.v1 import vector_pb2 as zhiyin_dot_common_dot_v1_dot_vector__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n zhiyin/common/v1/candidate.proto\x12\x10zhiyin.common.v1\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x1ezhiyin/common/v1/product.proto\x1a\x1dzhiyin/common/v1/vector.proto\"\xaf\x01\n\tCandidate\x12\x12\n\nproduct_id\x18\x01 \x01(\t\x12+\n\x06scores\x18\x02 \x01(\x0b\x32\x1b.zhiyin.common.v1.LegScores\x12\x32\n\x07signals\x18\x03 \x01(\x0b\x32!.zhiyin.common.v1.BusinessSignals\x12-\n\x06vector\x18\x04 \x01(\x0b\x32\x1d.zhiyin.common.v1.VectorBlock\"\xa7\x01\n\tLegScores\x12\x13\n\x06\x63osine\x18\x01 \x01(\x01H\x00\x88\x01\x01\x12\x1b\n\x0e\x63\x65ntred_cosine\x18\x02 \x01(\x01H\x01\x88\x01\x01\x12\x18\n\x0b\x64ot_product\x18\x03 \x01(\x01H\x02\x88\x01\x01\x12\x14\n\x07lexical\x18\x04 \x01(\x01H\x03\x88\x01\x01\x42\t\n\x07_cosineB\x11\n\x0f_centred_cosineB\x0e\n\x0c_dot_productB\n\n\x08_lexical\"\xcc\x01\n\x0f\x42usinessSignals\x12\x18\n\x0bsales_count\x18\x01 \x01(\x03H\x00\x88\x01\x01\x12(\n\x06rating\x18\x02 \x01(\x0b\x32\x18.zhiyin.common.v1.Rating\x12\x34\n\x0c\x61vailability\x18\x03 \x01(\x0e\x32\x1e.zhiyin.common.v1.Availability\x12/\n\x0b\x63reate_time\x18\x04 \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x0e\n\x0c_sales_countb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n zhiyin/common/v1/candidate.proto\x12\x10zhiyin.common.v1\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x1ezhiyin/common/v1/product.proto\x1a\x1dzhiyin/common/v1/vector.proto\"\xaf\x01\n\tCandidate\x12\x12\n\nproduct_id\x18\x01 \x01(\t\x12+\n\x06scores\x18\x02 \x01(\x0b\x32\x1b.zhiyin.common.v1.LegScores\x12\x32\n\x07signals\x18\x03 \x01(\x0b\x32!.zhiyin.common.v1.BusinessSignals\x12-\n\x06vector\x18\x04 \x01(\x0b\x32\x1d.zhiyin.common.v1.VectorBlock\"\xc9\x01\n\tLegScores\x12\x13\n\x06\x63osine\x18\x01 \x01(\x01H\x00\x88\x01\x01\x12\x1b\n\x0e\x63\x65ntred_cosine\x18\x02 \x01(\x01H\x01\x88\x01\x01\x12\x18\n\x0b\x64ot_product\x18\x03 \x01(\x01H\x02\x88\x01\x01\x12\x14\n\x07lexical\x18\x04 \x01(\x01H\x03\x88\x01\x01\x12\x14\n\x07visitor\x18\x05 \x01(\x01H\x04\x88\x01\x01\x42\t\n\x07_cosineB\x11\n\x0f_centred_cosineB\x0e\n\x0c_dot_productB\n\n\x08_lexicalB\n\n\x08_visitor\"\xcc\x01\n\x0f\x42usinessSignals\x12\x18\n\x0bsales_count\x18\x01 \x01(\x03H\x00\x88\x01\x01\x12(\n\x06rating\x18\x02 \x01(\x0b\x32\x18.zhiyin.common.v1.Rating\x12\x34\n\x0c\x61vailability\x18\x03 \x01(\x0e\x32\x1e.zhiyin.common.v1.Availability\x12/\n\x0b\x63reate_time\x18\x04 \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x0e\n\x0c_sales_countb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -37,7 +37,7 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_CANDIDATE']._serialized_start=151
   _globals['_CANDIDATE']._serialized_end=326
   _globals['_LEGSCORES']._serialized_start=329
-  _globals['_LEGSCORES']._serialized_end=496
-  _globals['_BUSINESSSIGNALS']._serialized_start=499
-  _globals['_BUSINESSSIGNALS']._serialized_end=703
+  _globals['_LEGSCORES']._serialized_end=530
+  _globals['_BUSINESSSIGNALS']._serialized_start=533
+  _globals['_BUSINESSSIGNALS']._serialized_end=737
 # @@protoc_insertion_point(module_scope)

@@ -77,6 +77,7 @@ class LegScores(_message.Message):
     CENTRED_COSINE_FIELD_NUMBER: _builtins.int
     DOT_PRODUCT_FIELD_NUMBER: _builtins.int
     LEXICAL_FIELD_NUMBER: _builtins.int
+    VISITOR_FIELD_NUMBER: _builtins.int
     cosine: _builtins.float
     """Cosine of query and product vector, -1 to 1."""
     centred_cosine: _builtins.float
@@ -85,6 +86,10 @@ class LegScores(_message.Message):
     """Dot product of query and product vector as the model gives them."""
     lexical: _builtins.float
     """BM25 score of the query's words, 0 or more."""
+    visitor: _builtins.float
+    """Highest centred cosine with one of the visitor's interests, weighted by the
+    interest's share, -1 to 1; absent where no interest is known.
+    """
     def __init__(
         self,
         *,
@@ -92,10 +97,11 @@ class LegScores(_message.Message):
         centred_cosine: _builtins.float | None = ...,
         dot_product: _builtins.float | None = ...,
         lexical: _builtins.float | None = ...,
+        visitor: _builtins.float | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["_centred_cosine", b"_centred_cosine", "_cosine", b"_cosine", "_dot_product", b"_dot_product", "_lexical", b"_lexical", "centred_cosine", b"centred_cosine", "cosine", b"cosine", "dot_product", b"dot_product", "lexical", b"lexical"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_centred_cosine", b"_centred_cosine", "_cosine", b"_cosine", "_dot_product", b"_dot_product", "_lexical", b"_lexical", "_visitor", b"_visitor", "centred_cosine", b"centred_cosine", "cosine", b"cosine", "dot_product", b"dot_product", "lexical", b"lexical", "visitor", b"visitor"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_centred_cosine", b"_centred_cosine", "_cosine", b"_cosine", "_dot_product", b"_dot_product", "_lexical", b"_lexical", "centred_cosine", b"centred_cosine", "cosine", b"cosine", "dot_product", b"dot_product", "lexical", b"lexical"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_centred_cosine", b"_centred_cosine", "_cosine", b"_cosine", "_dot_product", b"_dot_product", "_lexical", b"_lexical", "_visitor", b"_visitor", "centred_cosine", b"centred_cosine", "cosine", b"cosine", "dot_product", b"dot_product", "lexical", b"lexical", "visitor", b"visitor"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__centred_cosine: _TypeAlias = _typing.Literal["centred_cosine"]  # noqa: Y015
     _WhichOneofArgType__centred_cosine: _TypeAlias = _typing.Literal["_centred_cosine", b"_centred_cosine"]  # noqa: Y015
@@ -105,6 +111,8 @@ class LegScores(_message.Message):
     _WhichOneofArgType__dot_product: _TypeAlias = _typing.Literal["_dot_product", b"_dot_product"]  # noqa: Y015
     _WhichOneofReturnType__lexical: _TypeAlias = _typing.Literal["lexical"]  # noqa: Y015
     _WhichOneofArgType__lexical: _TypeAlias = _typing.Literal["_lexical", b"_lexical"]  # noqa: Y015
+    _WhichOneofReturnType__visitor: _TypeAlias = _typing.Literal["visitor"]  # noqa: Y015
+    _WhichOneofArgType__visitor: _TypeAlias = _typing.Literal["_visitor", b"_visitor"]  # noqa: Y015
     @_typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType__centred_cosine) -> _WhichOneofReturnType__centred_cosine | None: ...
     @_typing.overload
@@ -113,6 +121,8 @@ class LegScores(_message.Message):
     def WhichOneof(self, oneof_group: _WhichOneofArgType__dot_product) -> _WhichOneofReturnType__dot_product | None: ...
     @_typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType__lexical) -> _WhichOneofReturnType__lexical | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__visitor) -> _WhichOneofReturnType__visitor | None: ...
 
 Global___LegScores: _TypeAlias = LegScores  # noqa: Y015
 

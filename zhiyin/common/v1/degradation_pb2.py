@@ -24,7 +24,7 @@ _sym_db = _symbol_database.Default()
 
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\"zhiyin/common/v1/degradation.proto\x12\x10zhiyin.common.v1\"a\n\x0b\x44\x65gradation\x12/\n\x04kind\x18\x01 \x01(\x0e\x32!.zhiyin.common.v1.DegradationKind\x12\x11\n\tcomponent\x18\x02 \x01(\t\x12\x0e\n\x06reason\x18\x03 \x01(\t*\x93\x02\n\x0f\x44\x65gradationKind\x12 \n\x1c\x44\x45GRADATION_KIND_UNSPECIFIED\x10\x00\x12!\n\x1d\x44\x45GRADATION_KIND_LEXICAL_ONLY\x10\x01\x12\"\n\x1e\x44\x45GRADATION_KIND_SEMANTIC_ONLY\x10\x02\x12\x1f\n\x1b\x44\x45GRADATION_KIND_NOT_RANKED\x10\x03\x12%\n!DEGRADATION_KIND_NOT_PERSONALISED\x10\x04\x12&\n\"DEGRADATION_KIND_SCORES_INCOMPLETE\x10\x05\x12\'\n#DEGRADATION_KIND_NOT_YET_SEARCHABLE\x10\x06\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\"zhiyin/common/v1/degradation.proto\x12\x10zhiyin.common.v1\"a\n\x0b\x44\x65gradation\x12/\n\x04kind\x18\x01 \x01(\x0e\x32!.zhiyin.common.v1.DegradationKind\x12\x11\n\tcomponent\x18\x02 \x01(\t\x12\x0e\n\x06reason\x18\x03 \x01(\t*\xb0\x03\n\x0f\x44\x65gradationKind\x12 \n\x1c\x44\x45GRADATION_KIND_UNSPECIFIED\x10\x00\x12!\n\x1d\x44\x45GRADATION_KIND_LEXICAL_ONLY\x10\x01\x12\"\n\x1e\x44\x45GRADATION_KIND_SEMANTIC_ONLY\x10\x02\x12\x1f\n\x1b\x44\x45GRADATION_KIND_NOT_RANKED\x10\x03\x12%\n!DEGRADATION_KIND_NOT_PERSONALISED\x10\x04\x12&\n\"DEGRADATION_KIND_SCORES_INCOMPLETE\x10\x05\x12\'\n#DEGRADATION_KIND_NOT_YET_SEARCHABLE\x10\x06\x12*\n&DEGRADATION_KIND_WITHOUT_CO_OCCURRENCE\x10\x07\x12%\n!DEGRADATION_KIND_STALE_POPULARITY\x10\x08\x12$\n DEGRADATION_KIND_WITHOUT_CONTENT\x10\t\x12\"\n\x1e\x44\x45GRADATION_KIND_WITHOUT_TEXTS\x10\nb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -32,7 +32,7 @@ _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'zhiyin.common.v1.degradatio
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
   _globals['_DEGRADATIONKIND']._serialized_start=156
-  _globals['_DEGRADATIONKIND']._serialized_end=431
+  _globals['_DEGRADATIONKIND']._serialized_end=588
   _globals['_DEGRADATION']._serialized_start=56
   _globals['_DEGRADATION']._serialized_end=153
 # @@protoc_insertion_point(module_scope)

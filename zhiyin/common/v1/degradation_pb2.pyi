@@ -37,6 +37,20 @@ class _DegradationKindEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Degra
     """Some candidates lack the score of a leg; the second look-up did not finish."""
     DEGRADATION_KIND_NOT_YET_SEARCHABLE: _DegradationKind.ValueType  # 6
     """The write is committed, but was not searchable within the caller's time."""
+    DEGRADATION_KIND_WITHOUT_CO_OCCURRENCE: _DegradationKind.ValueType  # 7
+    """Products that others bought or looked at together with these are missing;
+    feedback was not reached in time.
+    """
+    DEGRADATION_KIND_STALE_POPULARITY: _DegradationKind.ValueType  # 8
+    """What is popular is missing, or as it was when feedback was last reached."""
+    DEGRADATION_KIND_WITHOUT_CONTENT: _DegradationKind.ValueType  # 9
+    """Candidates by content are missing, and what others bring was not filtered by
+    stock; the index was not reached.
+    """
+    DEGRADATION_KIND_WITHOUT_TEXTS: _DegradationKind.ValueType  # 10
+    """Queries and comments were left out of the visitor's interests; the language
+    model was not reached.
+    """
 
 class DegradationKind(_DegradationKind, metaclass=_DegradationKindEnumTypeWrapper):
     """What a reply had to do without."""
@@ -55,6 +69,20 @@ DEGRADATION_KIND_SCORES_INCOMPLETE: DegradationKind.ValueType  # 5
 """Some candidates lack the score of a leg; the second look-up did not finish."""
 DEGRADATION_KIND_NOT_YET_SEARCHABLE: DegradationKind.ValueType  # 6
 """The write is committed, but was not searchable within the caller's time."""
+DEGRADATION_KIND_WITHOUT_CO_OCCURRENCE: DegradationKind.ValueType  # 7
+"""Products that others bought or looked at together with these are missing;
+feedback was not reached in time.
+"""
+DEGRADATION_KIND_STALE_POPULARITY: DegradationKind.ValueType  # 8
+"""What is popular is missing, or as it was when feedback was last reached."""
+DEGRADATION_KIND_WITHOUT_CONTENT: DegradationKind.ValueType  # 9
+"""Candidates by content are missing, and what others bring was not filtered by
+stock; the index was not reached.
+"""
+DEGRADATION_KIND_WITHOUT_TEXTS: DegradationKind.ValueType  # 10
+"""Queries and comments were left out of the visitor's interests; the language
+model was not reached.
+"""
 Global___DegradationKind: _TypeAlias = DegradationKind  # noqa: Y015
 
 @_typing.final

@@ -30,7 +30,9 @@ class _IndexVersionStateEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Ind
     INDEX_VERSION_STATE_UNSPECIFIED: _IndexVersionState.ValueType  # 0
     """Not used."""
     INDEX_VERSION_STATE_BUILDING: _IndexVersionState.ValueType  # 1
-    """Built beside the active one; searches do not use it."""
+    """Built beside the active one, or rebuilt after another took its place; searches
+    do not use it.
+    """
     INDEX_VERSION_STATE_READY: _IndexVersionState.ValueType  # 2
     """Complete; can be activated."""
     INDEX_VERSION_STATE_ACTIVE: _IndexVersionState.ValueType  # 3
@@ -44,7 +46,9 @@ class IndexVersionState(_IndexVersionState, metaclass=_IndexVersionStateEnumType
 INDEX_VERSION_STATE_UNSPECIFIED: IndexVersionState.ValueType  # 0
 """Not used."""
 INDEX_VERSION_STATE_BUILDING: IndexVersionState.ValueType  # 1
-"""Built beside the active one; searches do not use it."""
+"""Built beside the active one, or rebuilt after another took its place; searches
+do not use it.
+"""
 INDEX_VERSION_STATE_READY: IndexVersionState.ValueType  # 2
 """Complete; can be activated."""
 INDEX_VERSION_STATE_ACTIVE: IndexVersionState.ValueType  # 3

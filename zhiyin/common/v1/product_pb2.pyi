@@ -131,11 +131,12 @@ class Product(_message.Message):
     """
     title: _builtins.str
     """Required. Shown to shoppers and searched; 1 to 1,000 characters once HTML
-    and control characters are removed.
+    and control characters are removed, and up to 5 times as many with them
+    (setting).
     """
     description: _builtins.str
-    """Optional. Searched; up to 20,000 characters. HTML is allowed and removed
-    before the text is encoded.
+    """Optional. Searched; up to 20,000 characters once HTML is removed, and up to 5
+    times as many with it (setting). HTML is removed before the text is encoded.
     """
     brand: _builtins.str
     """Optional. Brand as shown and as filtered on; up to 200 characters."""

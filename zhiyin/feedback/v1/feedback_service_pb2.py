@@ -22,34 +22,64 @@ _runtime_version.ValidateProtobufRuntimeVersion(
 _sym_db = _symbol_database.Default()
 
 
+from google.protobuf import duration_pb2 as google_dot_protobuf_dot_duration__pb2
 from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
+from zhiyin.common.v1 import behaviour_pb2 as zhiyin_dot_common_dot_v1_dot_behaviour__pb2
+from zhiyin.common.v1 import recommendation_pb2 as zhiyin_dot_common_dot_v1_dot_recommendation__pb2
+from zhiyin.common.v1 import user_event_pb2 as zhiyin_dot_common_dot_v1_dot_user__event__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n)zhiyin/feedback/v1/feedback_service.proto\x12\x12zhiyin.feedback.v1\x1a\x1fgoogle/protobuf/timestamp.proto\"`\n\x18RecordImpressionsRequest\x12\x0f\n\x07\x63\x61talog\x18\x01 \x01(\t\x12\x33\n\x0bimpressions\x18\x02 \x03(\x0b\x32\x1e.zhiyin.feedback.v1.Impression\"\x88\x02\n\nImpression\x12\x15\n\rimpression_id\x18\x01 \x01(\x0c\x12\x16\n\x0e\x61ttribution_id\x18\x02 \x01(\t\x12\x12\n\nvisitor_id\x18\x03 \x01(\t\x12,\n\x07surface\x18\x04 \x01(\x0e\x32\x1b.zhiyin.feedback.v1.Surface\x12-\n\tshow_time\x18\x05 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x0e\n\x06policy\x18\x06 \x01(\t\x12\x32\n\x08products\x18\x07 \x03(\x0b\x32 .zhiyin.feedback.v1.ShownProduct\x12\x16\n\x0e\x66\x65\x61ture_schema\x18\x08 \x01(\x05\"}\n\x0cShownProduct\x12\x12\n\nproduct_id\x18\x01 \x01(\t\x12\x10\n\x08position\x18\x02 \x01(\x05\x12\r\n\x05score\x18\x03 \x01(\x01\x12\x17\n\npropensity\x18\x04 \x01(\x01H\x00\x88\x01\x01\x12\x10\n\x08\x66\x65\x61tures\x18\x05 \x01(\x0c\x42\r\n\x0b_propensity\"J\n\x19RecordImpressionsResponse\x12\x14\n\x0cstored_count\x18\x01 \x01(\x05\x12\x17\n\x0f\x64uplicate_count\x18\x02 \x01(\x05\"<\n\x15GetUserProfileRequest\x12\x0f\n\x07\x63\x61talog\x18\x01 \x01(\t\x12\x12\n\nvisitor_id\x18\x02 \x01(\t\"K\n\x16GetUserProfileResponse\x12\x31\n\x07\x65ntries\x18\x01 \x03(\x0b\x32 .zhiyin.feedback.v1.ProfileEntry\"\x83\x01\n\x0cProfileEntry\x12\x12\n\nproduct_id\x18\x01 \x01(\t\x12/\n\x04kind\x18\x02 \x01(\x0e\x32!.zhiyin.feedback.v1.BehaviourKind\x12.\n\nevent_time\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.Timestamp*T\n\x07Surface\x12\x17\n\x13SURFACE_UNSPECIFIED\x10\x00\x12\x12\n\x0eSURFACE_SEARCH\x10\x01\x12\x1c\n\x18SURFACE_SIMILAR_PRODUCTS\x10\x02*\x9f\x01\n\rBehaviourKind\x12\x1e\n\x1a\x42\x45HAVIOUR_KIND_UNSPECIFIED\x10\x00\x12\x17\n\x13\x42\x45HAVIOUR_KIND_VIEW\x10\x01\x12\x18\n\x14\x42\x45HAVIOUR_KIND_CLICK\x10\x02\x12\x1e\n\x1a\x42\x45HAVIOUR_KIND_ADD_TO_CART\x10\x03\x12\x1b\n\x17\x42\x45HAVIOUR_KIND_PURCHASE\x10\x04\x32\xec\x01\n\x0f\x46\x65\x65\x64\x62\x61\x63kService\x12p\n\x11RecordImpressions\x12,.zhiyin.feedback.v1.RecordImpressionsRequest\x1a-.zhiyin.feedback.v1.RecordImpressionsResponse\x12g\n\x0eGetUserProfile\x12).zhiyin.feedback.v1.GetUserProfileRequest\x1a*.zhiyin.feedback.v1.GetUserProfileResponseb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n)zhiyin/feedback/v1/feedback_service.proto\x12\x12zhiyin.feedback.v1\x1a\x1egoogle/protobuf/duration.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a zhiyin/common/v1/behaviour.proto\x1a%zhiyin/common/v1/recommendation.proto\x1a!zhiyin/common/v1/user_event.proto\"Y\n\x13RecordEventsRequest\x12\x0f\n\x07\x63\x61talog\x18\x01 \x01(\t\x12\x31\n\x06\x65vents\x18\x02 \x03(\x0b\x32!.zhiyin.feedback.v1.RecordedEvent\"S\n\rRecordedEvent\x12*\n\x05\x65vent\x18\x01 \x01(\x0b\x32\x1b.zhiyin.common.v1.UserEvent\x12\x16\n\x0e\x61ttribution_id\x18\x02 \x01(\t\"F\n\x14RecordEventsResponse\x12.\n\x07results\x18\x01 \x03(\x0b\x32\x1d.zhiyin.common.v1.EventResult\"`\n\x18RecordImpressionsRequest\x12\x0f\n\x07\x63\x61talog\x18\x01 \x01(\t\x12\x33\n\x0bimpressions\x18\x02 \x03(\x0b\x32\x1e.zhiyin.feedback.v1.Impression\"\xa6\x02\n\nImpression\x12\x15\n\rimpression_id\x18\x01 \x01(\x0c\x12\x16\n\x0e\x61ttribution_id\x18\x02 \x01(\t\x12\x12\n\nvisitor_id\x18\x03 \x01(\t\x12,\n\x07surface\x18\x04 \x01(\x0e\x32\x1b.zhiyin.feedback.v1.Surface\x12-\n\tshow_time\x18\x05 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x0e\n\x06policy\x18\x06 \x01(\t\x12\x32\n\x08products\x18\x07 \x03(\x0b\x32 .zhiyin.feedback.v1.ShownProduct\x12\x16\n\x0e\x66\x65\x61ture_schema\x18\x08 \x01(\x05\x12\r\n\x05query\x18\t \x01(\t\x12\r\n\x05model\x18\n \x01(\t\"}\n\x0cShownProduct\x12\x12\n\nproduct_id\x18\x01 \x01(\t\x12\x10\n\x08position\x18\x02 \x01(\x05\x12\r\n\x05score\x18\x03 \x01(\x01\x12\x17\n\npropensity\x18\x04 \x01(\x01H\x00\x88\x01\x01\x12\x10\n\x08\x66\x65\x61tures\x18\x05 \x01(\x0c\x42\r\n\x0b_propensity\"J\n\x19RecordImpressionsResponse\x12\x14\n\x0cstored_count\x18\x01 \x01(\x05\x12\x17\n\x0f\x64uplicate_count\x18\x02 \x01(\x05\"\\\n\x15GetUserProfileRequest\x12\x0f\n\x07\x63\x61talog\x18\x01 \x01(\t\x12\x12\n\nvisitor_id\x18\x02 \x01(\t\x12\x0f\n\x07user_id\x18\x03 \x01(\t\x12\r\n\x05limit\x18\x04 \x01(\x05\"\xea\x01\n\x16GetUserProfileResponse\x12/\n\nbehaviours\x18\x01 \x03(\x0b\x32\x1b.zhiyin.common.v1.Behaviour\x12\x1d\n\x15purchased_product_ids\x18\x02 \x03(\t\x12\x1d\n\x15\x64ismissed_product_ids\x18\x03 \x03(\t\x12<\n\x10repeat_purchases\x18\x04 \x03(\x0b\x32\".zhiyin.feedback.v1.RepeatPurchase\x12\x0e\n\x06is_bot\x18\x05 \x01(\x08\x12\x13\n\x0b\x65vent_count\x18\x06 \x01(\x05\"\x8d\x01\n\x0eRepeatPurchase\x12\x12\n\nproduct_id\x18\x01 \x01(\t\x12\r\n\x05\x63ount\x18\x02 \x01(\x05\x12&\n\x03\x61ge\x18\x03 \x01(\x0b\x32\x19.google.protobuf.Duration\x12\x30\n\rmean_interval\x18\x04 \x01(\x0b\x32\x19.google.protobuf.Duration\"C\n\x1bGetProductStatisticsRequest\x12\x0f\n\x07\x63\x61talog\x18\x01 \x01(\t\x12\x13\n\x0bproduct_ids\x18\x02 \x03(\t\"Y\n\x1cGetProductStatisticsResponse\x12\x39\n\nstatistics\x18\x01 \x03(\x0b\x32%.zhiyin.feedback.v1.ProductStatistics\"\xf2\x01\n\x11ProductStatistics\x12\x12\n\nproduct_id\x18\x01 \x01(\t\x12\x30\n\x07\x61\x63tions\x18\x02 \x03(\x0b\x32\x1f.zhiyin.feedback.v1.ActionCount\x12\x18\n\x10impression_count\x18\x03 \x01(\x03\x12\x1a\n\x12\x63lick_through_rate\x18\x04 \x01(\x01\x12\x18\n\x10\x61\x64\x64_to_cart_rate\x18\x05 \x01(\x01\x12\x15\n\rpurchase_rate\x18\x06 \x01(\x01\x12\x16\n\x0etrending_score\x18\x07 \x01(\x01\x12\x18\n\x10popularity_score\x18\x08 \x01(\x01\"u\n\x0b\x41\x63tionCount\x12-\n\x04type\x18\x01 \x01(\x0e\x32\x1f.zhiyin.common.v1.UserEventType\x12\r\n\x05\x63ount\x18\x02 \x01(\x03\x12\x10\n\x08quantity\x18\x03 \x01(\x03\x12\x16\n\x0e\x64\x65\x63\x61yed_counts\x18\x04 \x03(\x01\"M\n\x16ListCoOccurringRequest\x12\x0f\n\x07\x63\x61talog\x18\x01 \x01(\t\x12\x13\n\x0bproduct_ids\x18\x02 \x03(\t\x12\r\n\x05limit\x18\x03 \x01(\x05\"T\n\x17ListCoOccurringResponse\x12\x39\n\x0e\x63o_occurrences\x18\x01 \x03(\x0b\x32!.zhiyin.feedback.v1.CoOccurrences\"W\n\rCoOccurrences\x12\x12\n\nproduct_id\x18\x01 \x01(\t\x12\x32\n\x08products\x18\x02 \x03(\x0b\x32 .zhiyin.feedback.v1.CoOccurrence\"1\n\x0c\x43oOccurrence\x12\x12\n\nproduct_id\x18\x01 \x01(\t\x12\r\n\x05score\x18\x02 \x01(\x01\"m\n\x13ListTrendingRequest\x12\x0f\n\x07\x63\x61talog\x18\x01 \x01(\t\x12\x36\n\x06source\x18\x02 \x01(\x0e\x32&.zhiyin.common.v1.RecommendationSource\x12\r\n\x05limit\x18\x03 \x01(\x05\"M\n\x14ListTrendingResponse\x12\x35\n\x08products\x18\x01 \x03(\x0b\x32#.zhiyin.feedback.v1.TrendingProduct\"4\n\x0fTrendingProduct\x12\x12\n\nproduct_id\x18\x01 \x01(\t\x12\r\n\x05score\x18\x02 \x01(\x01*\xae\x01\n\x07Surface\x12\x17\n\x13SURFACE_UNSPECIFIED\x10\x00\x12\x12\n\x0eSURFACE_SEARCH\x10\x01\x12\x1c\n\x18SURFACE_SIMILAR_PRODUCTS\x10\x02\x12\x10\n\x0cSURFACE_HOME\x10\x03\x12\x18\n\x14SURFACE_PRODUCT_PAGE\x10\x04\x12\x10\n\x0cSURFACE_CART\x10\x05\x12\x1a\n\x16SURFACE_AFTER_PURCHASE\x10\x06\x32\x99\x05\n\x0f\x46\x65\x65\x64\x62\x61\x63kService\x12\x61\n\x0cRecordEvents\x12\'.zhiyin.feedback.v1.RecordEventsRequest\x1a(.zhiyin.feedback.v1.RecordEventsResponse\x12p\n\x11RecordImpressions\x12,.zhiyin.feedback.v1.RecordImpressionsRequest\x1a-.zhiyin.feedback.v1.RecordImpressionsResponse\x12g\n\x0eGetUserProfile\x12).zhiyin.feedback.v1.GetUserProfileRequest\x1a*.zhiyin.feedback.v1.GetUserProfileResponse\x12y\n\x14GetProductStatistics\x12/.zhiyin.feedback.v1.GetProductStatisticsRequest\x1a\x30.zhiyin.feedback.v1.GetProductStatisticsResponse\x12j\n\x0fListCoOccurring\x12*.zhiyin.feedback.v1.ListCoOccurringRequest\x1a+.zhiyin.feedback.v1.ListCoOccurringResponse\x12\x61\n\x0cListTrending\x12\'.zhiyin.feedback.v1.ListTrendingRequest\x1a(.zhiyin.feedback.v1.ListTrendingResponseb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'zhiyin.feedback.v1.feedback_service_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
-  _globals['_SURFACE']._serialized_start=939
-  _globals['_SURFACE']._serialized_end=1023
-  _globals['_BEHAVIOURKIND']._serialized_start=1026
-  _globals['_BEHAVIOURKIND']._serialized_end=1185
-  _globals['_RECORDIMPRESSIONSREQUEST']._serialized_start=98
-  _globals['_RECORDIMPRESSIONSREQUEST']._serialized_end=194
-  _globals['_IMPRESSION']._serialized_start=197
-  _globals['_IMPRESSION']._serialized_end=461
-  _globals['_SHOWNPRODUCT']._serialized_start=463
-  _globals['_SHOWNPRODUCT']._serialized_end=588
-  _globals['_RECORDIMPRESSIONSRESPONSE']._serialized_start=590
-  _globals['_RECORDIMPRESSIONSRESPONSE']._serialized_end=664
-  _globals['_GETUSERPROFILEREQUEST']._serialized_start=666
-  _globals['_GETUSERPROFILEREQUEST']._serialized_end=726
-  _globals['_GETUSERPROFILERESPONSE']._serialized_start=728
-  _globals['_GETUSERPROFILERESPONSE']._serialized_end=803
-  _globals['_PROFILEENTRY']._serialized_start=806
-  _globals['_PROFILEENTRY']._serialized_end=937
-  _globals['_FEEDBACKSERVICE']._serialized_start=1188
-  _globals['_FEEDBACKSERVICE']._serialized_end=1424
+  _globals['_SURFACE']._serialized_start=2633
+  _globals['_SURFACE']._serialized_end=2807
+  _globals['_RECORDEVENTSREQUEST']._serialized_start=238
+  _globals['_RECORDEVENTSREQUEST']._serialized_end=327
+  _globals['_RECORDEDEVENT']._serialized_start=329
+  _globals['_RECORDEDEVENT']._serialized_end=412
+  _globals['_RECORDEVENTSRESPONSE']._serialized_start=414
+  _globals['_RECORDEVENTSRESPONSE']._serialized_end=484
+  _globals['_RECORDIMPRESSIONSREQUEST']._serialized_start=486
+  _globals['_RECORDIMPRESSIONSREQUEST']._serialized_end=582
+  _globals['_IMPRESSION']._serialized_start=585
+  _globals['_IMPRESSION']._serialized_end=879
+  _globals['_SHOWNPRODUCT']._serialized_start=881
+  _globals['_SHOWNPRODUCT']._serialized_end=1006
+  _globals['_RECORDIMPRESSIONSRESPONSE']._serialized_start=1008
+  _globals['_RECORDIMPRESSIONSRESPONSE']._serialized_end=1082
+  _globals['_GETUSERPROFILEREQUEST']._serialized_start=1084
+  _globals['_GETUSERPROFILEREQUEST']._serialized_end=1176
+  _globals['_GETUSERPROFILERESPONSE']._serialized_start=1179
+  _globals['_GETUSERPROFILERESPONSE']._serialized_end=1413
+  _globals['_REPEATPURCHASE']._serialized_start=1416
+  _globals['_REPEATPURCHASE']._serialized_end=1557
+  _globals['_GETPRODUCTSTATISTICSREQUEST']._serialized_start=1559
+  _globals['_GETPRODUCTSTATISTICSREQUEST']._serialized_end=1626
+  _globals['_GETPRODUCTSTATISTICSRESPONSE']._serialized_start=1628
+  _globals['_GETPRODUCTSTATISTICSRESPONSE']._serialized_end=1717
+  _globals['_PRODUCTSTATISTICS']._serialized_start=1720
+  _globals['_PRODUCTSTATISTICS']._serialized_end=1962
+  _globals['_ACTIONCOUNT']._serialized_start=1964
+  _globals['_ACTIONCOUNT']._serialized_end=2081
+  _globals['_LISTCOOCCURRINGREQUEST']._serialized_start=2083
+  _globals['_LISTCOOCCURRINGREQUEST']._serialized_end=2160
+  _globals['_LISTCOOCCURRINGRESPONSE']._serialized_start=2162
+  _globals['_LISTCOOCCURRINGRESPONSE']._serialized_end=2246
+  _globals['_COOCCURRENCES']._serialized_start=2248
+  _globals['_COOCCURRENCES']._serialized_end=2335
+  _globals['_COOCCURRENCE']._serialized_start=2337
+  _globals['_COOCCURRENCE']._serialized_end=2386
+  _globals['_LISTTRENDINGREQUEST']._serialized_start=2388
+  _globals['_LISTTRENDINGREQUEST']._serialized_end=2497
+  _globals['_LISTTRENDINGRESPONSE']._serialized_start=2499
+  _globals['_LISTTRENDINGRESPONSE']._serialized_end=2576
+  _globals['_TRENDINGPRODUCT']._serialized_start=2578
+  _globals['_TRENDINGPRODUCT']._serialized_end=2630
+  _globals['_FEEDBACKSERVICE']._serialized_start=2810
+  _globals['_FEEDBACKSERVICE']._serialized_end=3475
 # @@protoc_insertion_point(module_scope)

@@ -5,10 +5,14 @@ isort:skip_file
 
 from collections import abc as _abc
 from google.protobuf import descriptor as _descriptor
+from google.protobuf import duration_pb2 as _duration_pb2
 from google.protobuf import message as _message
 from google.protobuf import timestamp_pb2 as _timestamp_pb2
 from google.protobuf.internal import containers as _containers
 from google.protobuf.internal import enum_type_wrapper as _enum_type_wrapper
+from zhiyin.common.v1 import behaviour_pb2 as _behaviour_pb2
+from zhiyin.common.v1 import recommendation_pb2 as _recommendation_pb2
+from zhiyin.common.v1 import user_event_pb2 as _user_event_pb2
 import builtins as _builtins
 import sys
 import typing as _typing
@@ -32,6 +36,14 @@ class _SurfaceEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Surface.Value
     """Results of a search."""
     SURFACE_SIMILAR_PRODUCTS: _Surface.ValueType  # 2
     """Products similar to one."""
+    SURFACE_HOME: _Surface.ValueType  # 3
+    """Recommendations on the first page of the shop."""
+    SURFACE_PRODUCT_PAGE: _Surface.ValueType  # 4
+    """Recommendations beside a product."""
+    SURFACE_CART: _Surface.ValueType  # 5
+    """Recommendations in the cart."""
+    SURFACE_AFTER_PURCHASE: _Surface.ValueType  # 6
+    """Recommendations after a purchase."""
 
 class Surface(_Surface, metaclass=_SurfaceEnumTypeWrapper):
     """Where products were shown."""
@@ -42,39 +54,95 @@ SURFACE_SEARCH: Surface.ValueType  # 1
 """Results of a search."""
 SURFACE_SIMILAR_PRODUCTS: Surface.ValueType  # 2
 """Products similar to one."""
+SURFACE_HOME: Surface.ValueType  # 3
+"""Recommendations on the first page of the shop."""
+SURFACE_PRODUCT_PAGE: Surface.ValueType  # 4
+"""Recommendations beside a product."""
+SURFACE_CART: Surface.ValueType  # 5
+"""Recommendations in the cart."""
+SURFACE_AFTER_PURCHASE: Surface.ValueType  # 6
+"""Recommendations after a purchase."""
 Global___Surface: _TypeAlias = Surface  # noqa: Y015
 
-class _BehaviourKind:
-    ValueType = _typing.NewType("ValueType", _builtins.int)
-    V: _TypeAlias = ValueType  # noqa: Y015
+@_typing.final
+class RecordEventsRequest(_message.Message):
+    """Request of RecordEvents."""
 
-class _BehaviourKindEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_BehaviourKind.ValueType], _builtins.type):
-    DESCRIPTOR: _descriptor.EnumDescriptor
-    BEHAVIOUR_KIND_UNSPECIFIED: _BehaviourKind.ValueType  # 0
-    """Not used."""
-    BEHAVIOUR_KIND_VIEW: _BehaviourKind.ValueType  # 1
-    """Looked at the page of a product."""
-    BEHAVIOUR_KIND_CLICK: _BehaviourKind.ValueType  # 2
-    """Clicked on a result."""
-    BEHAVIOUR_KIND_ADD_TO_CART: _BehaviourKind.ValueType  # 3
-    """Put into the cart."""
-    BEHAVIOUR_KIND_PURCHASE: _BehaviourKind.ValueType  # 4
-    """Bought."""
+    DESCRIPTOR: _descriptor.Descriptor
 
-class BehaviourKind(_BehaviourKind, metaclass=_BehaviourKindEnumTypeWrapper):
-    """What a visitor did."""
+    CATALOG_FIELD_NUMBER: _builtins.int
+    EVENTS_FIELD_NUMBER: _builtins.int
+    catalog: _builtins.str
+    """Optional. 1 to 64 characters of `a-z 0-9 - _`; empty = `default`."""
+    @_builtins.property
+    def events(self) -> _containers.RepeatedCompositeFieldContainer[Global___RecordedEvent]:
+        """Required. 1 to 1,000 events (setting)."""
 
-BEHAVIOUR_KIND_UNSPECIFIED: BehaviourKind.ValueType  # 0
-"""Not used."""
-BEHAVIOUR_KIND_VIEW: BehaviourKind.ValueType  # 1
-"""Looked at the page of a product."""
-BEHAVIOUR_KIND_CLICK: BehaviourKind.ValueType  # 2
-"""Clicked on a result."""
-BEHAVIOUR_KIND_ADD_TO_CART: BehaviourKind.ValueType  # 3
-"""Put into the cart."""
-BEHAVIOUR_KIND_PURCHASE: BehaviourKind.ValueType  # 4
-"""Bought."""
-Global___BehaviourKind: _TypeAlias = BehaviourKind  # noqa: Y015
+    def __init__(
+        self,
+        *,
+        catalog: _builtins.str = ...,
+        events: _abc.Iterable[Global___RecordedEvent] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["catalog", b"catalog", "events", b"events"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___RecordEventsRequest: _TypeAlias = RecordEventsRequest  # noqa: Y015
+
+@_typing.final
+class RecordedEvent(_message.Message):
+    """An event and what the gateway read out of its token."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    EVENT_FIELD_NUMBER: _builtins.int
+    ATTRIBUTION_ID_FIELD_NUMBER: _builtins.int
+    attribution_id: _builtins.str
+    """Optional. Id that the attribution token carries; up to 64 characters."""
+    @_builtins.property
+    def event(self) -> _user_event_pb2.UserEvent:
+        """The event. `attribution_token` is not read here."""
+
+    def __init__(
+        self,
+        *,
+        event: _user_event_pb2.UserEvent | None = ...,
+        attribution_id: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["event", b"event"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["attribution_id", b"attribution_id", "event", b"event"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___RecordedEvent: _TypeAlias = RecordedEvent  # noqa: Y015
+
+@_typing.final
+class RecordEventsResponse(_message.Message):
+    """Reply of RecordEvents."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    RESULTS_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def results(self) -> _containers.RepeatedCompositeFieldContainer[_user_event_pb2.EventResult]:
+        """One entry per event, in the order of the request."""
+
+    def __init__(
+        self,
+        *,
+        results: _abc.Iterable[_user_event_pb2.EventResult] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["results", b"results"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___RecordEventsResponse: _TypeAlias = RecordEventsResponse  # noqa: Y015
 
 @_typing.final
 class RecordImpressionsRequest(_message.Message):
@@ -118,6 +186,8 @@ class Impression(_message.Message):
     POLICY_FIELD_NUMBER: _builtins.int
     PRODUCTS_FIELD_NUMBER: _builtins.int
     FEATURE_SCHEMA_FIELD_NUMBER: _builtins.int
+    QUERY_FIELD_NUMBER: _builtins.int
+    MODEL_FIELD_NUMBER: _builtins.int
     impression_id: _builtins.bytes
     """Required. UUID, 16 bytes; the same id again is stored once."""
     attribution_id: _builtins.str
@@ -136,6 +206,14 @@ class Impression(_message.Message):
     """
     feature_schema: _builtins.int
     """Optional. Schema of `features`; 0 = none."""
+    query: _builtins.str
+    """Optional. What was searched for, where the surface is a search; up to 5,000
+    characters (setting).
+    """
+    model: _builtins.str
+    """Optional. Name and version of the learned model that took part; up to 128
+    characters; empty = none did.
+    """
     @_builtins.property
     def show_time(self) -> _timestamp_pb2.Timestamp:
         """Required. When it was shown; 1970 to 2999."""
@@ -155,10 +233,12 @@ class Impression(_message.Message):
         policy: _builtins.str = ...,
         products: _abc.Iterable[Global___ShownProduct] | None = ...,
         feature_schema: _builtins.int = ...,
+        query: _builtins.str = ...,
+        model: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["show_time", b"show_time"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["attribution_id", b"attribution_id", "feature_schema", b"feature_schema", "impression_id", b"impression_id", "policy", b"policy", "products", b"products", "show_time", b"show_time", "surface", b"surface", "visitor_id", b"visitor_id"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["attribution_id", b"attribution_id", "feature_schema", b"feature_schema", "impression_id", b"impression_id", "model", b"model", "policy", b"policy", "products", b"products", "query", b"query", "show_time", b"show_time", "surface", b"surface", "visitor_id", b"visitor_id"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -240,19 +320,33 @@ class GetUserProfileRequest(_message.Message):
 
     CATALOG_FIELD_NUMBER: _builtins.int
     VISITOR_ID_FIELD_NUMBER: _builtins.int
+    USER_ID_FIELD_NUMBER: _builtins.int
+    LIMIT_FIELD_NUMBER: _builtins.int
     catalog: _builtins.str
     """Optional. As in RecordImpressionsRequest."""
     visitor_id: _builtins.str
-    """Required. Pseudonym of the visitor, 1 to 128 characters."""
+    """Pseudonym of the visitor, up to 128 characters. Required unless `user_id` is
+    there.
+    """
+    user_id: _builtins.str
+    """Optional. Pseudonym of the account, up to 128 characters. Without it the
+    account that the visitor last logged in to counts.
+    """
+    limit: _builtins.int
+    """Optional. Behaviours at most; 0 = 50, above 200 (setting) = 200, negative is
+    INVALID_ARGUMENT.
+    """
     def __init__(
         self,
         *,
         catalog: _builtins.str = ...,
         visitor_id: _builtins.str = ...,
+        user_id: _builtins.str = ...,
+        limit: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["catalog", b"catalog", "visitor_id", b"visitor_id"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["catalog", b"catalog", "limit", b"limit", "user_id", b"user_id", "visitor_id", b"visitor_id"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -264,52 +358,430 @@ class GetUserProfileResponse(_message.Message):
 
     DESCRIPTOR: _descriptor.Descriptor
 
-    ENTRIES_FIELD_NUMBER: _builtins.int
+    BEHAVIOURS_FIELD_NUMBER: _builtins.int
+    PURCHASED_PRODUCT_IDS_FIELD_NUMBER: _builtins.int
+    DISMISSED_PRODUCT_IDS_FIELD_NUMBER: _builtins.int
+    REPEAT_PURCHASES_FIELD_NUMBER: _builtins.int
+    IS_BOT_FIELD_NUMBER: _builtins.int
+    EVENT_COUNT_FIELD_NUMBER: _builtins.int
+    is_bot: _builtins.bool
+    """Whether the visitor is taken for a program. Its behaviour is kept, and does not
+    count for others.
+    """
+    event_count: _builtins.int
+    """Events on which the profile rests."""
     @_builtins.property
-    def entries(self) -> _containers.RepeatedCompositeFieldContainer[Global___ProfileEntry]:
-        """Recent behaviour, newest first. Empty until events are recorded."""
+    def behaviours(self) -> _containers.RepeatedCompositeFieldContainer[_behaviour_pb2.Behaviour]:
+        """Recent behaviour, newest first, each product and kind at most once."""
+
+    @_builtins.property
+    def purchased_product_ids(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """Products bought within the last 30 days (setting), newest first, at most 500
+        (setting).
+        """
+
+    @_builtins.property
+    def dismissed_product_ids(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """Products dismissed within the last 365 days (setting), newest first, at most
+        500 (setting).
+        """
+
+    @_builtins.property
+    def repeat_purchases(self) -> _containers.RepeatedCompositeFieldContainer[Global___RepeatPurchase]:
+        """Products bought more than once, ever kept: how often and how long ago, most
+        often first, at most 100 (setting).
+        """
 
     def __init__(
         self,
         *,
-        entries: _abc.Iterable[Global___ProfileEntry] | None = ...,
+        behaviours: _abc.Iterable[_behaviour_pb2.Behaviour] | None = ...,
+        purchased_product_ids: _abc.Iterable[_builtins.str] | None = ...,
+        dismissed_product_ids: _abc.Iterable[_builtins.str] | None = ...,
+        repeat_purchases: _abc.Iterable[Global___RepeatPurchase] | None = ...,
+        is_bot: _builtins.bool = ...,
+        event_count: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["entries", b"entries"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["behaviours", b"behaviours", "dismissed_product_ids", b"dismissed_product_ids", "event_count", b"event_count", "is_bot", b"is_bot", "purchased_product_ids", b"purchased_product_ids", "repeat_purchases", b"repeat_purchases"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___GetUserProfileResponse: _TypeAlias = GetUserProfileResponse  # noqa: Y015
 
 @_typing.final
-class ProfileEntry(_message.Message):
-    """One thing that a visitor did with a product."""
+class RepeatPurchase(_message.Message):
+    """A product that a visitor bought more than once."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
     PRODUCT_ID_FIELD_NUMBER: _builtins.int
-    KIND_FIELD_NUMBER: _builtins.int
-    EVENT_TIME_FIELD_NUMBER: _builtins.int
+    COUNT_FIELD_NUMBER: _builtins.int
+    AGE_FIELD_NUMBER: _builtins.int
+    MEAN_INTERVAL_FIELD_NUMBER: _builtins.int
     product_id: _builtins.str
     """Id of the product."""
-    kind: Global___BehaviourKind.ValueType
-    """What was done."""
+    count: _builtins.int
+    """Purchases."""
     @_builtins.property
-    def event_time(self) -> _timestamp_pb2.Timestamp:
-        """When."""
+    def age(self) -> _duration_pb2.Duration:
+        """Time since the last one."""
+
+    @_builtins.property
+    def mean_interval(self) -> _duration_pb2.Duration:
+        """Mean time between two of them."""
 
     def __init__(
         self,
         *,
         product_id: _builtins.str = ...,
-        kind: Global___BehaviourKind.ValueType = ...,
-        event_time: _timestamp_pb2.Timestamp | None = ...,
+        count: _builtins.int = ...,
+        age: _duration_pb2.Duration | None = ...,
+        mean_interval: _duration_pb2.Duration | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["event_time", b"event_time"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["age", b"age", "mean_interval", b"mean_interval"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["event_time", b"event_time", "kind", b"kind", "product_id", b"product_id"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["age", b"age", "count", b"count", "mean_interval", b"mean_interval", "product_id", b"product_id"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
-Global___ProfileEntry: _TypeAlias = ProfileEntry  # noqa: Y015
+Global___RepeatPurchase: _TypeAlias = RepeatPurchase  # noqa: Y015
+
+@_typing.final
+class GetProductStatisticsRequest(_message.Message):
+    """Request of GetProductStatistics."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    CATALOG_FIELD_NUMBER: _builtins.int
+    PRODUCT_IDS_FIELD_NUMBER: _builtins.int
+    catalog: _builtins.str
+    """Optional. As in RecordImpressionsRequest."""
+    @_builtins.property
+    def product_ids(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """Required. 1 to 500 product ids (setting)."""
+
+    def __init__(
+        self,
+        *,
+        catalog: _builtins.str = ...,
+        product_ids: _abc.Iterable[_builtins.str] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["catalog", b"catalog", "product_ids", b"product_ids"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___GetProductStatisticsRequest: _TypeAlias = GetProductStatisticsRequest  # noqa: Y015
+
+@_typing.final
+class GetProductStatisticsResponse(_message.Message):
+    """Reply of GetProductStatistics."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    STATISTICS_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def statistics(self) -> _containers.RepeatedCompositeFieldContainer[Global___ProductStatistics]:
+        """In the order of the request."""
+
+    def __init__(
+        self,
+        *,
+        statistics: _abc.Iterable[Global___ProductStatistics] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["statistics", b"statistics"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___GetProductStatisticsResponse: _TypeAlias = GetProductStatisticsResponse  # noqa: Y015
+
+@_typing.final
+class ProductStatistics(_message.Message):
+    """What is known of one product, without what programs did."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    PRODUCT_ID_FIELD_NUMBER: _builtins.int
+    ACTIONS_FIELD_NUMBER: _builtins.int
+    IMPRESSION_COUNT_FIELD_NUMBER: _builtins.int
+    CLICK_THROUGH_RATE_FIELD_NUMBER: _builtins.int
+    ADD_TO_CART_RATE_FIELD_NUMBER: _builtins.int
+    PURCHASE_RATE_FIELD_NUMBER: _builtins.int
+    TRENDING_SCORE_FIELD_NUMBER: _builtins.int
+    POPULARITY_SCORE_FIELD_NUMBER: _builtins.int
+    product_id: _builtins.str
+    """Id of the product."""
+    impression_count: _builtins.int
+    """Times it was shown."""
+    click_through_rate: _builtins.float
+    """Clicks per time shown, smoothed: (clicks + m p) / (shown + m), where p is the
+    catalogue's own rate and m a setting.
+    """
+    add_to_cart_rate: _builtins.float
+    """Carts per view, smoothed likewise."""
+    purchase_rate: _builtins.float
+    """Purchases per view, smoothed likewise."""
+    trending_score: _builtins.float
+    """Weighted actions with a half-life of 1 day, as of now."""
+    popularity_score: _builtins.float
+    """Weighted actions with a half-life of 30 days, as of now."""
+    @_builtins.property
+    def actions(self) -> _containers.RepeatedCompositeFieldContainer[Global___ActionCount]:
+        """Counts by what was done, those that are 0 left out."""
+
+    def __init__(
+        self,
+        *,
+        product_id: _builtins.str = ...,
+        actions: _abc.Iterable[Global___ActionCount] | None = ...,
+        impression_count: _builtins.int = ...,
+        click_through_rate: _builtins.float = ...,
+        add_to_cart_rate: _builtins.float = ...,
+        purchase_rate: _builtins.float = ...,
+        trending_score: _builtins.float = ...,
+        popularity_score: _builtins.float = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["actions", b"actions", "add_to_cart_rate", b"add_to_cart_rate", "click_through_rate", b"click_through_rate", "impression_count", b"impression_count", "popularity_score", b"popularity_score", "product_id", b"product_id", "purchase_rate", b"purchase_rate", "trending_score", b"trending_score"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ProductStatistics: _TypeAlias = ProductStatistics  # noqa: Y015
+
+@_typing.final
+class ActionCount(_message.Message):
+    """How often one thing was done."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    TYPE_FIELD_NUMBER: _builtins.int
+    COUNT_FIELD_NUMBER: _builtins.int
+    QUANTITY_FIELD_NUMBER: _builtins.int
+    DECAYED_COUNTS_FIELD_NUMBER: _builtins.int
+    type: _user_event_pb2.UserEventType.ValueType
+    """What."""
+    count: _builtins.int
+    """Events with the product."""
+    quantity: _builtins.int
+    """Units of the product."""
+    @_builtins.property
+    def decayed_counts(self) -> _containers.RepeatedScalarFieldContainer[_builtins.float]:
+        """The same as `count` with exponential decay, as of now: half-lives of 1, 7 and 30
+        days, in this order.
+        """
+
+    def __init__(
+        self,
+        *,
+        type: _user_event_pb2.UserEventType.ValueType = ...,
+        count: _builtins.int = ...,
+        quantity: _builtins.int = ...,
+        decayed_counts: _abc.Iterable[_builtins.float] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["count", b"count", "decayed_counts", b"decayed_counts", "quantity", b"quantity", "type", b"type"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ActionCount: _TypeAlias = ActionCount  # noqa: Y015
+
+@_typing.final
+class ListCoOccurringRequest(_message.Message):
+    """Request of ListCoOccurring."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    CATALOG_FIELD_NUMBER: _builtins.int
+    PRODUCT_IDS_FIELD_NUMBER: _builtins.int
+    LIMIT_FIELD_NUMBER: _builtins.int
+    catalog: _builtins.str
+    """Optional. As in RecordImpressionsRequest."""
+    limit: _builtins.int
+    """Optional. Products for each at most; 0 = 50, above 200 (setting) = 200,
+    negative is INVALID_ARGUMENT.
+    """
+    @_builtins.property
+    def product_ids(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """Required. Products from which to start, 1 to 50 (setting)."""
+
+    def __init__(
+        self,
+        *,
+        catalog: _builtins.str = ...,
+        product_ids: _abc.Iterable[_builtins.str] | None = ...,
+        limit: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["catalog", b"catalog", "limit", b"limit", "product_ids", b"product_ids"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ListCoOccurringRequest: _TypeAlias = ListCoOccurringRequest  # noqa: Y015
+
+@_typing.final
+class ListCoOccurringResponse(_message.Message):
+    """Reply of ListCoOccurring."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    CO_OCCURRENCES_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def co_occurrences(self) -> _containers.RepeatedCompositeFieldContainer[Global___CoOccurrences]:
+        """One entry per product of the request, in its order."""
+
+    def __init__(
+        self,
+        *,
+        co_occurrences: _abc.Iterable[Global___CoOccurrences] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["co_occurrences", b"co_occurrences"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ListCoOccurringResponse: _TypeAlias = ListCoOccurringResponse  # noqa: Y015
+
+@_typing.final
+class CoOccurrences(_message.Message):
+    """What goes together with one product."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    PRODUCT_ID_FIELD_NUMBER: _builtins.int
+    PRODUCTS_FIELD_NUMBER: _builtins.int
+    product_id: _builtins.str
+    """Id of the product."""
+    @_builtins.property
+    def products(self) -> _containers.RepeatedCompositeFieldContainer[Global___CoOccurrence]:
+        """Best first, ties by id."""
+
+    def __init__(
+        self,
+        *,
+        product_id: _builtins.str = ...,
+        products: _abc.Iterable[Global___CoOccurrence] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["product_id", b"product_id", "products", b"products"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___CoOccurrences: _TypeAlias = CoOccurrences  # noqa: Y015
+
+@_typing.final
+class CoOccurrence(_message.Message):
+    """A product that goes together with another."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    PRODUCT_ID_FIELD_NUMBER: _builtins.int
+    SCORE_FIELD_NUMBER: _builtins.int
+    product_id: _builtins.str
+    """Id of the product."""
+    score: _builtins.float
+    """Decayed sum of the pairs, normalised by how often either is chosen."""
+    def __init__(
+        self,
+        *,
+        product_id: _builtins.str = ...,
+        score: _builtins.float = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["product_id", b"product_id", "score", b"score"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___CoOccurrence: _TypeAlias = CoOccurrence  # noqa: Y015
+
+@_typing.final
+class ListTrendingRequest(_message.Message):
+    """Request of ListTrending."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    CATALOG_FIELD_NUMBER: _builtins.int
+    SOURCE_FIELD_NUMBER: _builtins.int
+    LIMIT_FIELD_NUMBER: _builtins.int
+    catalog: _builtins.str
+    """Optional. As in RecordImpressionsRequest."""
+    source: _recommendation_pb2.RecommendationSource.ValueType
+    """Required. TRENDING (half-life of 1 day) or POPULAR (30 days)."""
+    limit: _builtins.int
+    """Optional. Products at most; 0 = 100, above 500 (setting) = 500, negative is
+    INVALID_ARGUMENT.
+    """
+    def __init__(
+        self,
+        *,
+        catalog: _builtins.str = ...,
+        source: _recommendation_pb2.RecommendationSource.ValueType = ...,
+        limit: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["catalog", b"catalog", "limit", b"limit", "source", b"source"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ListTrendingRequest: _TypeAlias = ListTrendingRequest  # noqa: Y015
+
+@_typing.final
+class ListTrendingResponse(_message.Message):
+    """Reply of ListTrending."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    PRODUCTS_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def products(self) -> _containers.RepeatedCompositeFieldContainer[Global___TrendingProduct]:
+        """Best first, ties by id."""
+
+    def __init__(
+        self,
+        *,
+        products: _abc.Iterable[Global___TrendingProduct] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["products", b"products"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ListTrendingResponse: _TypeAlias = ListTrendingResponse  # noqa: Y015
+
+@_typing.final
+class TrendingProduct(_message.Message):
+    """A product that is chosen often."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    PRODUCT_ID_FIELD_NUMBER: _builtins.int
+    SCORE_FIELD_NUMBER: _builtins.int
+    product_id: _builtins.str
+    """Id of the product."""
+    score: _builtins.float
+    """Weighted, decayed count as of now."""
+    def __init__(
+        self,
+        *,
+        product_id: _builtins.str = ...,
+        score: _builtins.float = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["product_id", b"product_id", "score", b"score"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___TrendingProduct: _TypeAlias = TrendingProduct  # noqa: Y015

@@ -35,6 +35,11 @@ class FeedbackServiceStub:
         Args:
             channel: A grpc.Channel.
         """
+        self.RecordEvents = channel.unary_unary(
+                '/zhiyin.feedback.v1.FeedbackService/RecordEvents',
+                request_serializer=zhiyin_dot_feedback_dot_v1_dot_feedback__service__pb2.RecordEventsRequest.SerializeToString,
+                response_deserializer=zhiyin_dot_feedback_dot_v1_dot_feedback__service__pb2.RecordEventsResponse.FromString,
+                _registered_method=True)
         self.RecordImpressions = channel.unary_unary(
                 '/zhiyin.feedback.v1.FeedbackService/RecordImpressions',
                 request_serializer=zhiyin_dot_feedback_dot_v1_dot_feedback__service__pb2.RecordImpressionsRequest.SerializeToString,
@@ -45,11 +50,35 @@ class FeedbackServiceStub:
                 request_serializer=zhiyin_dot_feedback_dot_v1_dot_feedback__service__pb2.GetUserProfileRequest.SerializeToString,
                 response_deserializer=zhiyin_dot_feedback_dot_v1_dot_feedback__service__pb2.GetUserProfileResponse.FromString,
                 _registered_method=True)
+        self.GetProductStatistics = channel.unary_unary(
+                '/zhiyin.feedback.v1.FeedbackService/GetProductStatistics',
+                request_serializer=zhiyin_dot_feedback_dot_v1_dot_feedback__service__pb2.GetProductStatisticsRequest.SerializeToString,
+                response_deserializer=zhiyin_dot_feedback_dot_v1_dot_feedback__service__pb2.GetProductStatisticsResponse.FromString,
+                _registered_method=True)
+        self.ListCoOccurring = channel.unary_unary(
+                '/zhiyin.feedback.v1.FeedbackService/ListCoOccurring',
+                request_serializer=zhiyin_dot_feedback_dot_v1_dot_feedback__service__pb2.ListCoOccurringRequest.SerializeToString,
+                response_deserializer=zhiyin_dot_feedback_dot_v1_dot_feedback__service__pb2.ListCoOccurringResponse.FromString,
+                _registered_method=True)
+        self.ListTrending = channel.unary_unary(
+                '/zhiyin.feedback.v1.FeedbackService/ListTrending',
+                request_serializer=zhiyin_dot_feedback_dot_v1_dot_feedback__service__pb2.ListTrendingRequest.SerializeToString,
+                response_deserializer=zhiyin_dot_feedback_dot_v1_dot_feedback__service__pb2.ListTrendingResponse.FromString,
+                _registered_method=True)
 
 
 class FeedbackServiceServicer:
     """What shoppers saw and did.
     """
+
+    def RecordEvents(self, request, context):
+        """Keeps what shoppers did. Idempotent; a result per event; OK means that all
+        accepted events are on disk. UNAVAILABLE with RetryInfo while the database is
+        away: it is then not known what was kept, and sending the batch again is right.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
 
     def RecordImpressions(self, request, context):
         """Keeps what was shown. Idempotent by impression id; OK means that all are on
@@ -60,7 +89,31 @@ class FeedbackServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def GetUserProfile(self, request, context):
-        """Returns a visitor's recent behaviour; empty for a visitor not seen before.
+        """Returns a visitor's recent behaviour, also what the same account did as another
+        visitor; empty for a visitor not seen before. It holds every event that was
+        answered before the call.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def GetProductStatistics(self, request, context):
+        """Returns what is known of products: counts, rates, popularity. A product that
+        nobody has seen has zeros.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ListCoOccurring(self, request, context):
+        """Lists what visitors chose after or before the given products.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ListTrending(self, request, context):
+        """Lists the products that are chosen most, lately or for long.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -69,6 +122,11 @@ class FeedbackServiceServicer:
 
 def add_FeedbackServiceServicer_to_server(servicer, server):
     rpc_method_handlers = {
+            'RecordEvents': grpc.unary_unary_rpc_method_handler(
+                    servicer.RecordEvents,
+                    request_deserializer=zhiyin_dot_feedback_dot_v1_dot_feedback__service__pb2.RecordEventsRequest.FromString,
+                    response_serializer=zhiyin_dot_feedback_dot_v1_dot_feedback__service__pb2.RecordEventsResponse.SerializeToString,
+            ),
             'RecordImpressions': grpc.unary_unary_rpc_method_handler(
                     servicer.RecordImpressions,
                     request_deserializer=zhiyin_dot_feedback_dot_v1_dot_feedback__service__pb2.RecordImpressionsRequest.FromString,
@@ -78,6 +136,21 @@ def add_FeedbackServiceServicer_to_server(servicer, server):
                     servicer.GetUserProfile,
                     request_deserializer=zhiyin_dot_feedback_dot_v1_dot_feedback__service__pb2.GetUserProfileRequest.FromString,
                     response_serializer=zhiyin_dot_feedback_dot_v1_dot_feedback__service__pb2.GetUserProfileResponse.SerializeToString,
+            ),
+            'GetProductStatistics': grpc.unary_unary_rpc_method_handler(
+                    servicer.GetProductStatistics,
+                    request_deserializer=zhiyin_dot_feedback_dot_v1_dot_feedback__service__pb2.GetProductStatisticsRequest.FromString,
+                    response_serializer=zhiyin_dot_feedback_dot_v1_dot_feedback__service__pb2.GetProductStatisticsResponse.SerializeToString,
+            ),
+            'ListCoOccurring': grpc.unary_unary_rpc_method_handler(
+                    servicer.ListCoOccurring,
+                    request_deserializer=zhiyin_dot_feedback_dot_v1_dot_feedback__service__pb2.ListCoOccurringRequest.FromString,
+                    response_serializer=zhiyin_dot_feedback_dot_v1_dot_feedback__service__pb2.ListCoOccurringResponse.SerializeToString,
+            ),
+            'ListTrending': grpc.unary_unary_rpc_method_handler(
+                    servicer.ListTrending,
+                    request_deserializer=zhiyin_dot_feedback_dot_v1_dot_feedback__service__pb2.ListTrendingRequest.FromString,
+                    response_serializer=zhiyin_dot_feedback_dot_v1_dot_feedback__service__pb2.ListTrendingResponse.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -90,6 +163,33 @@ def add_FeedbackServiceServicer_to_server(servicer, server):
 class FeedbackService:
     """What shoppers saw and did.
     """
+
+    @staticmethod
+    def RecordEvents(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/zhiyin.feedback.v1.FeedbackService/RecordEvents',
+            zhiyin_dot_feedback_dot_v1_dot_feedback__service__pb2.RecordEventsRequest.SerializeToString,
+            zhiyin_dot_feedback_dot_v1_dot_feedback__service__pb2.RecordEventsResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
 
     @staticmethod
     def RecordImpressions(request,
@@ -135,6 +235,87 @@ class FeedbackService:
             '/zhiyin.feedback.v1.FeedbackService/GetUserProfile',
             zhiyin_dot_feedback_dot_v1_dot_feedback__service__pb2.GetUserProfileRequest.SerializeToString,
             zhiyin_dot_feedback_dot_v1_dot_feedback__service__pb2.GetUserProfileResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def GetProductStatistics(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/zhiyin.feedback.v1.FeedbackService/GetProductStatistics',
+            zhiyin_dot_feedback_dot_v1_dot_feedback__service__pb2.GetProductStatisticsRequest.SerializeToString,
+            zhiyin_dot_feedback_dot_v1_dot_feedback__service__pb2.GetProductStatisticsResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ListCoOccurring(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/zhiyin.feedback.v1.FeedbackService/ListCoOccurring',
+            zhiyin_dot_feedback_dot_v1_dot_feedback__service__pb2.ListCoOccurringRequest.SerializeToString,
+            zhiyin_dot_feedback_dot_v1_dot_feedback__service__pb2.ListCoOccurringResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ListTrending(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/zhiyin.feedback.v1.FeedbackService/ListTrending',
+            zhiyin_dot_feedback_dot_v1_dot_feedback__service__pb2.ListTrendingRequest.SerializeToString,
+            zhiyin_dot_feedback_dot_v1_dot_feedback__service__pb2.ListTrendingResponse.FromString,
             options,
             channel_credentials,
             insecure,

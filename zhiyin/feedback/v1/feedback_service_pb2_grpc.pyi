@@ -33,27 +33,70 @@ class FeedbackServiceStub:
     def __new__(cls, channel: _grpc.Channel) -> _Self: ...
     @_typing.overload
     def __new__(cls, channel: _aio.Channel) -> FeedbackServiceAsyncStub: ...
+    RecordEvents: _grpc.UnaryUnaryMultiCallable[_feedback_service_pb2.RecordEventsRequest, _feedback_service_pb2.RecordEventsResponse]
+    """Keeps what shoppers did. Idempotent; a result per event; OK means that all
+    accepted events are on disk. UNAVAILABLE with RetryInfo while the database is
+    away: it is then not known what was kept, and sending the batch again is right.
+    """
     RecordImpressions: _grpc.UnaryUnaryMultiCallable[_feedback_service_pb2.RecordImpressionsRequest, _feedback_service_pb2.RecordImpressionsResponse]
     """Keeps what was shown. Idempotent by impression id; OK means that all are on
     disk. UNAVAILABLE with RetryInfo while the database is away.
     """
     GetUserProfile: _grpc.UnaryUnaryMultiCallable[_feedback_service_pb2.GetUserProfileRequest, _feedback_service_pb2.GetUserProfileResponse]
-    """Returns a visitor's recent behaviour; empty for a visitor not seen before."""
+    """Returns a visitor's recent behaviour, also what the same account did as another
+    visitor; empty for a visitor not seen before. It holds every event that was
+    answered before the call.
+    """
+    GetProductStatistics: _grpc.UnaryUnaryMultiCallable[_feedback_service_pb2.GetProductStatisticsRequest, _feedback_service_pb2.GetProductStatisticsResponse]
+    """Returns what is known of products: counts, rates, popularity. A product that
+    nobody has seen has zeros.
+    """
+    ListCoOccurring: _grpc.UnaryUnaryMultiCallable[_feedback_service_pb2.ListCoOccurringRequest, _feedback_service_pb2.ListCoOccurringResponse]
+    """Lists what visitors chose after or before the given products."""
+    ListTrending: _grpc.UnaryUnaryMultiCallable[_feedback_service_pb2.ListTrendingRequest, _feedback_service_pb2.ListTrendingResponse]
+    """Lists the products that are chosen most, lately or for long."""
 
 @_typing.type_check_only
 class FeedbackServiceAsyncStub(FeedbackServiceStub):
     """What shoppers saw and did."""
 
     def __init__(self, channel: _aio.Channel) -> None: ...
+    RecordEvents: _aio.UnaryUnaryMultiCallable[_feedback_service_pb2.RecordEventsRequest, _feedback_service_pb2.RecordEventsResponse]  # type: ignore[assignment]
+    """Keeps what shoppers did. Idempotent; a result per event; OK means that all
+    accepted events are on disk. UNAVAILABLE with RetryInfo while the database is
+    away: it is then not known what was kept, and sending the batch again is right.
+    """
     RecordImpressions: _aio.UnaryUnaryMultiCallable[_feedback_service_pb2.RecordImpressionsRequest, _feedback_service_pb2.RecordImpressionsResponse]  # type: ignore[assignment]
     """Keeps what was shown. Idempotent by impression id; OK means that all are on
     disk. UNAVAILABLE with RetryInfo while the database is away.
     """
     GetUserProfile: _aio.UnaryUnaryMultiCallable[_feedback_service_pb2.GetUserProfileRequest, _feedback_service_pb2.GetUserProfileResponse]  # type: ignore[assignment]
-    """Returns a visitor's recent behaviour; empty for a visitor not seen before."""
+    """Returns a visitor's recent behaviour, also what the same account did as another
+    visitor; empty for a visitor not seen before. It holds every event that was
+    answered before the call.
+    """
+    GetProductStatistics: _aio.UnaryUnaryMultiCallable[_feedback_service_pb2.GetProductStatisticsRequest, _feedback_service_pb2.GetProductStatisticsResponse]  # type: ignore[assignment]
+    """Returns what is known of products: counts, rates, popularity. A product that
+    nobody has seen has zeros.
+    """
+    ListCoOccurring: _aio.UnaryUnaryMultiCallable[_feedback_service_pb2.ListCoOccurringRequest, _feedback_service_pb2.ListCoOccurringResponse]  # type: ignore[assignment]
+    """Lists what visitors chose after or before the given products."""
+    ListTrending: _aio.UnaryUnaryMultiCallable[_feedback_service_pb2.ListTrendingRequest, _feedback_service_pb2.ListTrendingResponse]  # type: ignore[assignment]
+    """Lists the products that are chosen most, lately or for long."""
 
 class FeedbackServiceServicer(metaclass=_abc_1.ABCMeta):
     """What shoppers saw and did."""
+
+    @_abc_1.abstractmethod
+    def RecordEvents(
+        self,
+        request: _feedback_service_pb2.RecordEventsRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_feedback_service_pb2.RecordEventsResponse, _abc.Awaitable[_feedback_service_pb2.RecordEventsResponse]]:
+        """Keeps what shoppers did. Idempotent; a result per event; OK means that all
+        accepted events are on disk. UNAVAILABLE with RetryInfo while the database is
+        away: it is then not known what was kept, and sending the batch again is right.
+        """
 
     @_abc_1.abstractmethod
     def RecordImpressions(
@@ -71,6 +114,35 @@ class FeedbackServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _feedback_service_pb2.GetUserProfileRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_feedback_service_pb2.GetUserProfileResponse, _abc.Awaitable[_feedback_service_pb2.GetUserProfileResponse]]:
-        """Returns a visitor's recent behaviour; empty for a visitor not seen before."""
+        """Returns a visitor's recent behaviour, also what the same account did as another
+        visitor; empty for a visitor not seen before. It holds every event that was
+        answered before the call.
+        """
+
+    @_abc_1.abstractmethod
+    def GetProductStatistics(
+        self,
+        request: _feedback_service_pb2.GetProductStatisticsRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_feedback_service_pb2.GetProductStatisticsResponse, _abc.Awaitable[_feedback_service_pb2.GetProductStatisticsResponse]]:
+        """Returns what is known of products: counts, rates, popularity. A product that
+        nobody has seen has zeros.
+        """
+
+    @_abc_1.abstractmethod
+    def ListCoOccurring(
+        self,
+        request: _feedback_service_pb2.ListCoOccurringRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_feedback_service_pb2.ListCoOccurringResponse, _abc.Awaitable[_feedback_service_pb2.ListCoOccurringResponse]]:
+        """Lists what visitors chose after or before the given products."""
+
+    @_abc_1.abstractmethod
+    def ListTrending(
+        self,
+        request: _feedback_service_pb2.ListTrendingRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_feedback_service_pb2.ListTrendingResponse, _abc.Awaitable[_feedback_service_pb2.ListTrendingResponse]]:
+        """Lists the products that are chosen most, lately or for long."""
 
 def add_FeedbackServiceServicer_to_server(servicer: FeedbackServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...

@@ -22,57 +22,86 @@ _runtime_version.ValidateProtobufRuntimeVersion(
 _sym_db = _symbol_database.Default()
 
 
+from google.protobuf import duration_pb2 as google_dot_protobuf_dot_duration__pb2
 from google.protobuf import field_mask_pb2 as google_dot_protobuf_dot_field__mask__pb2
 from zhiyin.common.v1 import degradation_pb2 as zhiyin_dot_common_dot_v1_dot_degradation__pb2
 from zhiyin.common.v1 import explanation_pb2 as zhiyin_dot_common_dot_v1_dot_explanation__pb2
 from zhiyin.common.v1 import filter_pb2 as zhiyin_dot_common_dot_v1_dot_filter__pb2
 from zhiyin.common.v1 import model_pb2 as zhiyin_dot_common_dot_v1_dot_model__pb2
 from zhiyin.common.v1 import product_pb2 as zhiyin_dot_common_dot_v1_dot_product__pb2
+from zhiyin.common.v1 import recommendation_pb2 as zhiyin_dot_common_dot_v1_dot_recommendation__pb2
 from zhiyin.common.v1 import result_set_pb2 as zhiyin_dot_common_dot_v1_dot_result__set__pb2
+from zhiyin.common.v1 import user_event_pb2 as zhiyin_dot_common_dot_v1_dot_user__event__pb2
 from zhiyin.common.v1 import write_pb2 as zhiyin_dot_common_dot_v1_dot_write__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\'zhiyin/gateway/v1/gateway_service.proto\x12\x11zhiyin.gateway.v1\x1a google/protobuf/field_mask.proto\x1a\"zhiyin/common/v1/degradation.proto\x1a\"zhiyin/common/v1/explanation.proto\x1a\x1dzhiyin/common/v1/filter.proto\x1a\x1czhiyin/common/v1/model.proto\x1a\x1ezhiyin/common/v1/product.proto\x1a!zhiyin/common/v1/result_set.proto\x1a\x1czhiyin/common/v1/write.proto\"\xfb\x02\n\rSearchRequest\x12\x0f\n\x07\x63\x61talog\x18\x01 \x01(\t\x12\r\n\x05query\x18\x02 \x01(\t\x12/\n\x06\x66ilter\x18\x03 \x01(\x0b\x32\x1f.zhiyin.common.v1.ProductFilter\x12\x0e\n\x06region\x18\x04 \x01(\t\x12\x11\n\tpage_size\x18\x05 \x01(\x05\x12\x12\n\npage_token\x18\x06 \x01(\t\x12\x12\n\nvisitor_id\x18\x07 \x01(\t\x12\x0e\n\x06policy\x18\x08 \x01(\t\x12+\n\x06\x66\x61\x63\x65ts\x18\t \x03(\x0b\x32\x1b.zhiyin.common.v1.FacetSpec\x12*\n\x05order\x18\n \x01(\x0e\x32\x1b.zhiyin.common.v1.SortOrder\x12\x34\n\nrelaxation\x18\x0b \x01(\x0e\x32 .zhiyin.common.v1.RelaxationMode\x12/\n\x08variants\x18\x0c \x01(\x0e\x32\x1d.zhiyin.common.v1.VariantMode\"\xad\x02\n\x0eSearchResponse\x12\x30\n\x07results\x18\x01 \x03(\x0b\x32\x1f.zhiyin.gateway.v1.SearchResult\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\x12\x19\n\x11\x61ttribution_token\x18\x03 \x01(\t\x12\x12\n\ntotal_size\x18\x04 \x01(\x05\x12\x0e\n\x06policy\x18\x05 \x01(\t\x12+\n\x05usage\x18\x06 \x01(\x0b\x32\x1c.zhiyin.common.v1.ModelUsage\x12\x33\n\x0c\x64\x65gradations\x18\x07 \x03(\x0b\x32\x1d.zhiyin.common.v1.Degradation\x12/\n\nresult_set\x18\x08 \x01(\x0b\x32\x1b.zhiyin.common.v1.ResultSet\"\xb3\x01\n\x0cSearchResult\x12\x31\n\x07product\x18\x01 \x01(\x0b\x32 .zhiyin.common.v1.ProductSummary\x12\x10\n\x08position\x18\x02 \x01(\x05\x12\r\n\x05score\x18\x03 \x01(\x01\x12\x32\n\x0b\x65xplanation\x18\x04 \x01(\x0b\x32\x1d.zhiyin.common.v1.Explanation\x12\x1b\n\x13other_variant_count\x18\x05 \x01(\x05\"\xb7\x01\n\x15UpsertProductsRequest\x12\x0f\n\x07\x63\x61talog\x18\x01 \x01(\t\x12+\n\x08products\x18\x02 \x03(\x0b\x32\x19.zhiyin.common.v1.Product\x12/\n\nwait_until\x18\x03 \x01(\x0e\x32\x1b.zhiyin.common.v1.WaitUntil\x12/\n\x0bupdate_mask\x18\x04 \x01(\x0b\x32\x1a.google.protobuf.FieldMask\"\x84\x01\n\x16UpsertProductsResponse\x12\x35\n\x07results\x18\x01 \x03(\x0b\x32$.zhiyin.common.v1.ProductWriteResult\x12\x33\n\x0c\x64\x65gradations\x18\x02 \x03(\x0b\x32\x1d.zhiyin.common.v1.Degradation\"n\n\x15\x44\x65leteProductsRequest\x12\x0f\n\x07\x63\x61talog\x18\x01 \x01(\t\x12\x13\n\x0bproduct_ids\x18\x02 \x03(\t\x12/\n\nwait_until\x18\x03 \x01(\x0e\x32\x1b.zhiyin.common.v1.WaitUntil\"\x84\x01\n\x16\x44\x65leteProductsResponse\x12\x35\n\x07results\x18\x01 \x03(\x0b\x32$.zhiyin.common.v1.ProductWriteResult\x12\x33\n\x0c\x64\x65gradations\x18\x02 \x03(\x0b\x32\x1d.zhiyin.common.v1.Degradation\"8\n\x11GetProductRequest\x12\x0f\n\x07\x63\x61talog\x18\x01 \x01(\t\x12\x12\n\nproduct_id\x18\x02 \x01(\t\"@\n\x12GetProductResponse\x12*\n\x07product\x18\x01 \x01(\x0b\x32\x19.zhiyin.common.v1.Product\"\xb8\x01\n\x13UpdateOffersRequest\x12\x0f\n\x07\x63\x61talog\x18\x01 \x01(\t\x12.\n\x07updates\x18\x02 \x03(\x0b\x32\x1d.zhiyin.common.v1.OfferUpdate\x12/\n\x0bupdate_mask\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.FieldMask\x12/\n\nwait_until\x18\x04 \x01(\x0e\x32\x1b.zhiyin.common.v1.WaitUntil\"\x80\x01\n\x14UpdateOffersResponse\x12\x33\n\x07results\x18\x01 \x03(\x0b\x32\".zhiyin.common.v1.OfferWriteResult\x12\x33\n\x0c\x64\x65gradations\x18\x02 \x03(\x0b\x32\x1d.zhiyin.common.v1.Degradation\"?\n\x17\x42\x61tchGetProductsRequest\x12\x0f\n\x07\x63\x61talog\x18\x01 \x01(\t\x12\x13\n\x0bproduct_ids\x18\x02 \x03(\t\"G\n\x18\x42\x61tchGetProductsResponse\x12+\n\x08products\x18\x01 \x03(\x0b\x32\x19.zhiyin.common.v1.Product\"\x96\x01\n\x13ListProductsRequest\x12\x0f\n\x07\x63\x61talog\x18\x01 \x01(\t\x12\x11\n\tpage_size\x18\x02 \x01(\x05\x12\x12\n\npage_token\x18\x03 \x01(\t\x12\x1a\n\x12primary_product_id\x18\x04 \x01(\t\x12+\n\x04view\x18\x05 \x01(\x0e\x32\x1d.zhiyin.common.v1.ProductView\"\\\n\x14ListProductsResponse\x12+\n\x08products\x18\x01 \x03(\x0b\x32\x19.zhiyin.common.v1.Product\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"\x9c\x02\n\x1aListSimilarProductsRequest\x12\x0f\n\x07\x63\x61talog\x18\x01 \x01(\t\x12\x12\n\nproduct_id\x18\x02 \x01(\t\x12/\n\x06\x66ilter\x18\x03 \x01(\x0b\x32\x1f.zhiyin.common.v1.ProductFilter\x12\x0e\n\x06region\x18\x04 \x01(\t\x12\x11\n\tpage_size\x18\x05 \x01(\x05\x12\x12\n\npage_token\x18\x06 \x01(\t\x12\x12\n\nvisitor_id\x18\x07 \x01(\t\x12\x0e\n\x06policy\x18\x08 \x01(\t\x12\x1c\n\x14\x65xcluded_product_ids\x18\t \x03(\t\x12/\n\x08variants\x18\n \x01(\x0e\x32\x1d.zhiyin.common.v1.VariantMode\"\xdc\x01\n\x1bListSimilarProductsResponse\x12\x30\n\x07results\x18\x01 \x03(\x0b\x32\x1f.zhiyin.gateway.v1.SearchResult\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\x12\x19\n\x11\x61ttribution_token\x18\x03 \x01(\t\x12\x12\n\ntotal_size\x18\x04 \x01(\x05\x12\x0e\n\x06policy\x18\x05 \x01(\t\x12\x33\n\x0c\x64\x65gradations\x18\x06 \x03(\x0b\x32\x1d.zhiyin.common.v1.Degradation2\xad\x06\n\x0eGatewayService\x12M\n\x06Search\x12 .zhiyin.gateway.v1.SearchRequest\x1a!.zhiyin.gateway.v1.SearchResponse\x12\x65\n\x0eUpsertProducts\x12(.zhiyin.gateway.v1.UpsertProductsRequest\x1a).zhiyin.gateway.v1.UpsertProductsResponse\x12\x65\n\x0e\x44\x65leteProducts\x12(.zhiyin.gateway.v1.DeleteProductsRequest\x1a).zhiyin.gateway.v1.DeleteProductsResponse\x12Y\n\nGetProduct\x12$.zhiyin.gateway.v1.GetProductRequest\x1a%.zhiyin.gateway.v1.GetProductResponse\x12_\n\x0cUpdateOffers\x12&.zhiyin.gateway.v1.UpdateOffersRequest\x1a\'.zhiyin.gateway.v1.UpdateOffersResponse\x12k\n\x10\x42\x61tchGetProducts\x12*.zhiyin.gateway.v1.BatchGetProductsRequest\x1a+.zhiyin.gateway.v1.BatchGetProductsResponse\x12_\n\x0cListProducts\x12&.zhiyin.gateway.v1.ListProductsRequest\x1a\'.zhiyin.gateway.v1.ListProductsResponse\x12t\n\x13ListSimilarProducts\x12-.zhiyin.gateway.v1.ListSimilarProductsRequest\x1a..zhiyin.gateway.v1.ListSimilarProductsResponseb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\'zhiyin/gateway/v1/gateway_service.proto\x12\x11zhiyin.gateway.v1\x1a\x1egoogle/protobuf/duration.proto\x1a google/protobuf/field_mask.proto\x1a\"zhiyin/common/v1/degradation.proto\x1a\"zhiyin/common/v1/explanation.proto\x1a\x1dzhiyin/common/v1/filter.proto\x1a\x1czhiyin/common/v1/model.proto\x1a\x1ezhiyin/common/v1/product.proto\x1a%zhiyin/common/v1/recommendation.proto\x1a!zhiyin/common/v1/result_set.proto\x1a!zhiyin/common/v1/user_event.proto\x1a\x1czhiyin/common/v1/write.proto\"\x8c\x03\n\rSearchRequest\x12\x0f\n\x07\x63\x61talog\x18\x01 \x01(\t\x12\r\n\x05query\x18\x02 \x01(\t\x12/\n\x06\x66ilter\x18\x03 \x01(\x0b\x32\x1f.zhiyin.common.v1.ProductFilter\x12\x0e\n\x06region\x18\x04 \x01(\t\x12\x11\n\tpage_size\x18\x05 \x01(\x05\x12\x12\n\npage_token\x18\x06 \x01(\t\x12\x12\n\nvisitor_id\x18\x07 \x01(\t\x12\x0e\n\x06policy\x18\x08 \x01(\t\x12+\n\x06\x66\x61\x63\x65ts\x18\t \x03(\x0b\x32\x1b.zhiyin.common.v1.FacetSpec\x12*\n\x05order\x18\n \x01(\x0e\x32\x1b.zhiyin.common.v1.SortOrder\x12\x34\n\nrelaxation\x18\x0b \x01(\x0e\x32 .zhiyin.common.v1.RelaxationMode\x12/\n\x08variants\x18\x0c \x01(\x0e\x32\x1d.zhiyin.common.v1.VariantMode\x12\x0f\n\x07user_id\x18\r \x01(\t\"\xc5\x02\n\x0eSearchResponse\x12\x30\n\x07results\x18\x01 \x03(\x0b\x32\x1f.zhiyin.gateway.v1.SearchResult\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\x12\x19\n\x11\x61ttribution_token\x18\x03 \x01(\t\x12\x12\n\ntotal_size\x18\x04 \x01(\x05\x12\x0e\n\x06policy\x18\x05 \x01(\t\x12+\n\x05usage\x18\x06 \x01(\x0b\x32\x1c.zhiyin.common.v1.ModelUsage\x12\x33\n\x0c\x64\x65gradations\x18\x07 \x03(\x0b\x32\x1d.zhiyin.common.v1.Degradation\x12/\n\nresult_set\x18\x08 \x01(\x0b\x32\x1b.zhiyin.common.v1.ResultSet\x12\x16\n\x0epersonal_share\x18\t \x01(\x01\"\xb3\x01\n\x0cSearchResult\x12\x31\n\x07product\x18\x01 \x01(\x0b\x32 .zhiyin.common.v1.ProductSummary\x12\x10\n\x08position\x18\x02 \x01(\x05\x12\r\n\x05score\x18\x03 \x01(\x01\x12\x32\n\x0b\x65xplanation\x18\x04 \x01(\x0b\x32\x1d.zhiyin.common.v1.Explanation\x12\x1b\n\x13other_variant_count\x18\x05 \x01(\x05\"\xb7\x01\n\x15UpsertProductsRequest\x12\x0f\n\x07\x63\x61talog\x18\x01 \x01(\t\x12+\n\x08products\x18\x02 \x03(\x0b\x32\x19.zhiyin.common.v1.Product\x12/\n\nwait_until\x18\x03 \x01(\x0e\x32\x1b.zhiyin.common.v1.WaitUntil\x12/\n\x0bupdate_mask\x18\x04 \x01(\x0b\x32\x1a.google.protobuf.FieldMask\"\x84\x01\n\x16UpsertProductsResponse\x12\x35\n\x07results\x18\x01 \x03(\x0b\x32$.zhiyin.common.v1.ProductWriteResult\x12\x33\n\x0c\x64\x65gradations\x18\x02 \x03(\x0b\x32\x1d.zhiyin.common.v1.Degradation\"n\n\x15\x44\x65leteProductsRequest\x12\x0f\n\x07\x63\x61talog\x18\x01 \x01(\t\x12\x13\n\x0bproduct_ids\x18\x02 \x03(\t\x12/\n\nwait_until\x18\x03 \x01(\x0e\x32\x1b.zhiyin.common.v1.WaitUntil\"\x84\x01\n\x16\x44\x65leteProductsResponse\x12\x35\n\x07results\x18\x01 \x03(\x0b\x32$.zhiyin.common.v1.ProductWriteResult\x12\x33\n\x0c\x64\x65gradations\x18\x02 \x03(\x0b\x32\x1d.zhiyin.common.v1.Degradation\"8\n\x11GetProductRequest\x12\x0f\n\x07\x63\x61talog\x18\x01 \x01(\t\x12\x12\n\nproduct_id\x18\x02 \x01(\t\"@\n\x12GetProductResponse\x12*\n\x07product\x18\x01 \x01(\x0b\x32\x19.zhiyin.common.v1.Product\"\xb8\x01\n\x13UpdateOffersRequest\x12\x0f\n\x07\x63\x61talog\x18\x01 \x01(\t\x12.\n\x07updates\x18\x02 \x03(\x0b\x32\x1d.zhiyin.common.v1.OfferUpdate\x12/\n\x0bupdate_mask\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.FieldMask\x12/\n\nwait_until\x18\x04 \x01(\x0e\x32\x1b.zhiyin.common.v1.WaitUntil\"\x80\x01\n\x14UpdateOffersResponse\x12\x33\n\x07results\x18\x01 \x03(\x0b\x32\".zhiyin.common.v1.OfferWriteResult\x12\x33\n\x0c\x64\x65gradations\x18\x02 \x03(\x0b\x32\x1d.zhiyin.common.v1.Degradation\"?\n\x17\x42\x61tchGetProductsRequest\x12\x0f\n\x07\x63\x61talog\x18\x01 \x01(\t\x12\x13\n\x0bproduct_ids\x18\x02 \x03(\t\"G\n\x18\x42\x61tchGetProductsResponse\x12+\n\x08products\x18\x01 \x03(\x0b\x32\x19.zhiyin.common.v1.Product\"\x96\x01\n\x13ListProductsRequest\x12\x0f\n\x07\x63\x61talog\x18\x01 \x01(\t\x12\x11\n\tpage_size\x18\x02 \x01(\x05\x12\x12\n\npage_token\x18\x03 \x01(\t\x12\x1a\n\x12primary_product_id\x18\x04 \x01(\t\x12+\n\x04view\x18\x05 \x01(\x0e\x32\x1d.zhiyin.common.v1.ProductView\"\\\n\x14ListProductsResponse\x12+\n\x08products\x18\x01 \x03(\x0b\x32\x19.zhiyin.common.v1.Product\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"\x9c\x02\n\x1aListSimilarProductsRequest\x12\x0f\n\x07\x63\x61talog\x18\x01 \x01(\t\x12\x12\n\nproduct_id\x18\x02 \x01(\t\x12/\n\x06\x66ilter\x18\x03 \x01(\x0b\x32\x1f.zhiyin.common.v1.ProductFilter\x12\x0e\n\x06region\x18\x04 \x01(\t\x12\x11\n\tpage_size\x18\x05 \x01(\x05\x12\x12\n\npage_token\x18\x06 \x01(\t\x12\x12\n\nvisitor_id\x18\x07 \x01(\t\x12\x0e\n\x06policy\x18\x08 \x01(\t\x12\x1c\n\x14\x65xcluded_product_ids\x18\t \x03(\t\x12/\n\x08variants\x18\n \x01(\x0e\x32\x1d.zhiyin.common.v1.VariantMode\"\xdc\x01\n\x1bListSimilarProductsResponse\x12\x30\n\x07results\x18\x01 \x03(\x0b\x32\x1f.zhiyin.gateway.v1.SearchResult\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\x12\x19\n\x11\x61ttribution_token\x18\x03 \x01(\t\x12\x12\n\ntotal_size\x18\x04 \x01(\x05\x12\x0e\n\x06policy\x18\x05 \x01(\t\x12\x33\n\x0c\x64\x65gradations\x18\x06 \x03(\x0b\x32\x1d.zhiyin.common.v1.Degradation\"\x93\x04\n\x10RecommendRequest\x12\x0f\n\x07\x63\x61talog\x18\x01 \x01(\t\x12\x33\n\x04page\x18\x02 \x01(\x0e\x32%.zhiyin.gateway.v1.RecommendationPage\x12\x13\n\x0bproduct_ids\x18\x03 \x03(\t\x12\x12\n\nvisitor_id\x18\x04 \x01(\t\x12\x0f\n\x07user_id\x18\x05 \x01(\t\x12\x31\n\x07session\x18\x06 \x03(\x0b\x32 .zhiyin.gateway.v1.SessionAction\x12/\n\x06\x66ilter\x18\x07 \x01(\x0b\x32\x1f.zhiyin.common.v1.ProductFilter\x12\x0e\n\x06region\x18\x08 \x01(\t\x12\x11\n\tpage_size\x18\t \x01(\x05\x12\x12\n\npage_token\x18\n \x01(\t\x12\x0e\n\x06policy\x18\x0b \x01(\t\x12\x1c\n\x14\x65xcluded_product_ids\x18\x0c \x03(\t\x12/\n\x08variants\x18\r \x01(\x0e\x32\x1d.zhiyin.common.v1.VariantMode\x12\x35\n\x05scope\x18\x0e \x01(\x0e\x32&.zhiyin.gateway.v1.RecommendationScope\x12\x15\n\rlanguage_code\x18\x0f \x01(\t\x12\x37\n\tpurchased\x18\x10 \x01(\x0e\x32$.zhiyin.gateway.v1.PurchasedProducts\"\x88\x01\n\rSessionAction\x12-\n\x04type\x18\x01 \x01(\x0e\x32\x1f.zhiyin.common.v1.UserEventType\x12\x12\n\nproduct_id\x18\x02 \x01(\t\x12\x0c\n\x04text\x18\x03 \x01(\t\x12&\n\x03\x61ge\x18\x04 \x01(\x0b\x32\x19.google.protobuf.Duration\"\xf5\x01\n\x11RecommendResponse\x12:\n\x0frecommendations\x18\x01 \x03(\x0b\x32!.zhiyin.gateway.v1.Recommendation\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\x12\x19\n\x11\x61ttribution_token\x18\x03 \x01(\t\x12\x12\n\ntotal_size\x18\x04 \x01(\x05\x12\x0e\n\x06policy\x18\x05 \x01(\t\x12\x33\n\x0c\x64\x65gradations\x18\x06 \x03(\x0b\x32\x1d.zhiyin.common.v1.Degradation\x12\x17\n\x0f\x62\x65haviour_count\x18\x07 \x01(\x05\"\xdf\x01\n\x0eRecommendation\x12\x31\n\x07product\x18\x01 \x01(\x0b\x32 .zhiyin.common.v1.ProductSummary\x12\x10\n\x08position\x18\x02 \x01(\x05\x12\r\n\x05score\x18\x03 \x01(\x01\x12\x32\n\x0b\x65xplanation\x18\x04 \x01(\x0b\x32\x1d.zhiyin.common.v1.Explanation\x12\x1b\n\x13other_variant_count\x18\x05 \x01(\x05\x12(\n\x06reason\x18\x06 \x01(\x0b\x32\x18.zhiyin.common.v1.Reason\"S\n\x13RecordEventsRequest\x12\x0f\n\x07\x63\x61talog\x18\x01 \x01(\t\x12+\n\x06\x65vents\x18\x02 \x03(\x0b\x32\x1b.zhiyin.common.v1.UserEvent\"F\n\x14RecordEventsResponse\x12.\n\x07results\x18\x01 \x03(\x0b\x32\x1d.zhiyin.common.v1.EventResult\"C\n\x1bGetProductStatisticsRequest\x12\x0f\n\x07\x63\x61talog\x18\x01 \x01(\t\x12\x13\n\x0bproduct_ids\x18\x02 \x03(\t\"X\n\x1cGetProductStatisticsResponse\x12\x38\n\nstatistics\x18\x01 \x03(\x0b\x32$.zhiyin.gateway.v1.ProductStatistics\"\xf1\x01\n\x11ProductStatistics\x12\x12\n\nproduct_id\x18\x01 \x01(\t\x12/\n\x07\x61\x63tions\x18\x02 \x03(\x0b\x32\x1e.zhiyin.gateway.v1.ActionCount\x12\x18\n\x10impression_count\x18\x03 \x01(\x03\x12\x1a\n\x12\x63lick_through_rate\x18\x04 \x01(\x01\x12\x18\n\x10\x61\x64\x64_to_cart_rate\x18\x05 \x01(\x01\x12\x15\n\rpurchase_rate\x18\x06 \x01(\x01\x12\x16\n\x0etrending_score\x18\x07 \x01(\x01\x12\x18\n\x10popularity_score\x18\x08 \x01(\x01\"u\n\x0b\x41\x63tionCount\x12-\n\x04type\x18\x01 \x01(\x0e\x32\x1f.zhiyin.common.v1.UserEventType\x12\r\n\x05\x63ount\x18\x02 \x01(\x03\x12\x10\n\x08quantity\x18\x03 \x01(\x03\x12\x16\n\x0e\x64\x65\x63\x61yed_counts\x18\x04 \x03(\x01*\xbe\x01\n\x12RecommendationPage\x12#\n\x1fRECOMMENDATION_PAGE_UNSPECIFIED\x10\x00\x12\x1c\n\x18RECOMMENDATION_PAGE_HOME\x10\x01\x12\x1f\n\x1bRECOMMENDATION_PAGE_PRODUCT\x10\x02\x12\x1c\n\x18RECOMMENDATION_PAGE_CART\x10\x03\x12&\n\"RECOMMENDATION_PAGE_AFTER_PURCHASE\x10\x04*\x85\x01\n\x13RecommendationScope\x12$\n RECOMMENDATION_SCOPE_UNSPECIFIED\x10\x00\x12\x1c\n\x18RECOMMENDATION_SCOPE_ALL\x10\x01\x12*\n&RECOMMENDATION_SCOPE_ACROSS_CATEGORIES\x10\x02*x\n\x11PurchasedProducts\x12\"\n\x1ePURCHASED_PRODUCTS_UNSPECIFIED\x10\x00\x12\x1f\n\x1bPURCHASED_PRODUCTS_EXCLUDED\x10\x01\x12\x1e\n\x1aPURCHASED_PRODUCTS_ALLOWED\x10\x02\x32\xdf\x08\n\x0eGatewayService\x12M\n\x06Search\x12 .zhiyin.gateway.v1.SearchRequest\x1a!.zhiyin.gateway.v1.SearchResponse\x12\x65\n\x0eUpsertProducts\x12(.zhiyin.gateway.v1.UpsertProductsRequest\x1a).zhiyin.gateway.v1.UpsertProductsResponse\x12\x65\n\x0e\x44\x65leteProducts\x12(.zhiyin.gateway.v1.DeleteProductsRequest\x1a).zhiyin.gateway.v1.DeleteProductsResponse\x12Y\n\nGetProduct\x12$.zhiyin.gateway.v1.GetProductRequest\x1a%.zhiyin.gateway.v1.GetProductResponse\x12_\n\x0cUpdateOffers\x12&.zhiyin.gateway.v1.UpdateOffersRequest\x1a\'.zhiyin.gateway.v1.UpdateOffersResponse\x12k\n\x10\x42\x61tchGetProducts\x12*.zhiyin.gateway.v1.BatchGetProductsRequest\x1a+.zhiyin.gateway.v1.BatchGetProductsResponse\x12_\n\x0cListProducts\x12&.zhiyin.gateway.v1.ListProductsRequest\x1a\'.zhiyin.gateway.v1.ListProductsResponse\x12t\n\x13ListSimilarProducts\x12-.zhiyin.gateway.v1.ListSimilarProductsRequest\x1a..zhiyin.gateway.v1.ListSimilarProductsResponse\x12V\n\tRecommend\x12#.zhiyin.gateway.v1.RecommendRequest\x1a$.zhiyin.gateway.v1.RecommendResponse\x12_\n\x0cRecordEvents\x12&.zhiyin.gateway.v1.RecordEventsRequest\x1a\'.zhiyin.gateway.v1.RecordEventsResponse\x12w\n\x14GetProductStatistics\x12..zhiyin.gateway.v1.GetProductStatisticsRequest\x1a/.zhiyin.gateway.v1.GetProductStatisticsResponseb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'zhiyin.gateway.v1.gateway_service_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
-  _globals['_SEARCHREQUEST']._serialized_start=327
-  _globals['_SEARCHREQUEST']._serialized_end=706
-  _globals['_SEARCHRESPONSE']._serialized_start=709
-  _globals['_SEARCHRESPONSE']._serialized_end=1010
-  _globals['_SEARCHRESULT']._serialized_start=1013
-  _globals['_SEARCHRESULT']._serialized_end=1192
-  _globals['_UPSERTPRODUCTSREQUEST']._serialized_start=1195
-  _globals['_UPSERTPRODUCTSREQUEST']._serialized_end=1378
-  _globals['_UPSERTPRODUCTSRESPONSE']._serialized_start=1381
-  _globals['_UPSERTPRODUCTSRESPONSE']._serialized_end=1513
-  _globals['_DELETEPRODUCTSREQUEST']._serialized_start=1515
-  _globals['_DELETEPRODUCTSREQUEST']._serialized_end=1625
-  _globals['_DELETEPRODUCTSRESPONSE']._serialized_start=1628
-  _globals['_DELETEPRODUCTSRESPONSE']._serialized_end=1760
-  _globals['_GETPRODUCTREQUEST']._serialized_start=1762
-  _globals['_GETPRODUCTREQUEST']._serialized_end=1818
-  _globals['_GETPRODUCTRESPONSE']._serialized_start=1820
-  _globals['_GETPRODUCTRESPONSE']._serialized_end=1884
-  _globals['_UPDATEOFFERSREQUEST']._serialized_start=1887
-  _globals['_UPDATEOFFERSREQUEST']._serialized_end=2071
-  _globals['_UPDATEOFFERSRESPONSE']._serialized_start=2074
-  _globals['_UPDATEOFFERSRESPONSE']._serialized_end=2202
-  _globals['_BATCHGETPRODUCTSREQUEST']._serialized_start=2204
-  _globals['_BATCHGETPRODUCTSREQUEST']._serialized_end=2267
-  _globals['_BATCHGETPRODUCTSRESPONSE']._serialized_start=2269
-  _globals['_BATCHGETPRODUCTSRESPONSE']._serialized_end=2340
-  _globals['_LISTPRODUCTSREQUEST']._serialized_start=2343
-  _globals['_LISTPRODUCTSREQUEST']._serialized_end=2493
-  _globals['_LISTPRODUCTSRESPONSE']._serialized_start=2495
-  _globals['_LISTPRODUCTSRESPONSE']._serialized_end=2587
-  _globals['_LISTSIMILARPRODUCTSREQUEST']._serialized_start=2590
-  _globals['_LISTSIMILARPRODUCTSREQUEST']._serialized_end=2874
-  _globals['_LISTSIMILARPRODUCTSRESPONSE']._serialized_start=2877
-  _globals['_LISTSIMILARPRODUCTSRESPONSE']._serialized_end=3097
-  _globals['_GATEWAYSERVICE']._serialized_start=3100
-  _globals['_GATEWAYSERVICE']._serialized_end=3913
+  _globals['_RECOMMENDATIONPAGE']._serialized_start=5073
+  _globals['_RECOMMENDATIONPAGE']._serialized_end=5263
+  _globals['_RECOMMENDATIONSCOPE']._serialized_start=5266
+  _globals['_RECOMMENDATIONSCOPE']._serialized_end=5399
+  _globals['_PURCHASEDPRODUCTS']._serialized_start=5401
+  _globals['_PURCHASEDPRODUCTS']._serialized_end=5521
+  _globals['_SEARCHREQUEST']._serialized_start=433
+  _globals['_SEARCHREQUEST']._serialized_end=829
+  _globals['_SEARCHRESPONSE']._serialized_start=832
+  _globals['_SEARCHRESPONSE']._serialized_end=1157
+  _globals['_SEARCHRESULT']._serialized_start=1160
+  _globals['_SEARCHRESULT']._serialized_end=1339
+  _globals['_UPSERTPRODUCTSREQUEST']._serialized_start=1342
+  _globals['_UPSERTPRODUCTSREQUEST']._serialized_end=1525
+  _globals['_UPSERTPRODUCTSRESPONSE']._serialized_start=1528
+  _globals['_UPSERTPRODUCTSRESPONSE']._serialized_end=1660
+  _globals['_DELETEPRODUCTSREQUEST']._serialized_start=1662
+  _globals['_DELETEPRODUCTSREQUEST']._serialized_end=1772
+  _globals['_DELETEPRODUCTSRESPONSE']._serialized_start=1775
+  _globals['_DELETEPRODUCTSRESPONSE']._serialized_end=1907
+  _globals['_GETPRODUCTREQUEST']._serialized_start=1909
+  _globals['_GETPRODUCTREQUEST']._serialized_end=1965
+  _globals['_GETPRODUCTRESPONSE']._serialized_start=1967
+  _globals['_GETPRODUCTRESPONSE']._serialized_end=2031
+  _globals['_UPDATEOFFERSREQUEST']._serialized_start=2034
+  _globals['_UPDATEOFFERSREQUEST']._serialized_end=2218
+  _globals['_UPDATEOFFERSRESPONSE']._serialized_start=2221
+  _globals['_UPDATEOFFERSRESPONSE']._serialized_end=2349
+  _globals['_BATCHGETPRODUCTSREQUEST']._serialized_start=2351
+  _globals['_BATCHGETPRODUCTSREQUEST']._serialized_end=2414
+  _globals['_BATCHGETPRODUCTSRESPONSE']._serialized_start=2416
+  _globals['_BATCHGETPRODUCTSRESPONSE']._serialized_end=2487
+  _globals['_LISTPRODUCTSREQUEST']._serialized_start=2490
+  _globals['_LISTPRODUCTSREQUEST']._serialized_end=2640
+  _globals['_LISTPRODUCTSRESPONSE']._serialized_start=2642
+  _globals['_LISTPRODUCTSRESPONSE']._serialized_end=2734
+  _globals['_LISTSIMILARPRODUCTSREQUEST']._serialized_start=2737
+  _globals['_LISTSIMILARPRODUCTSREQUEST']._serialized_end=3021
+  _globals['_LISTSIMILARPRODUCTSRESPONSE']._serialized_start=3024
+  _globals['_LISTSIMILARPRODUCTSRESPONSE']._serialized_end=3244
+  _globals['_RECOMMENDREQUEST']._serialized_start=3247
+  _globals['_RECOMMENDREQUEST']._serialized_end=3778
+  _globals['_SESSIONACTION']._serialized_start=3781
+  _globals['_SESSIONACTION']._serialized_end=3917
+  _globals['_RECOMMENDRESPONSE']._serialized_start=3920
+  _globals['_RECOMMENDRESPONSE']._serialized_end=4165
+  _globals['_RECOMMENDATION']._serialized_start=4168
+  _globals['_RECOMMENDATION']._serialized_end=4391
+  _globals['_RECORDEVENTSREQUEST']._serialized_start=4393
+  _globals['_RECORDEVENTSREQUEST']._serialized_end=4476
+  _globals['_RECORDEVENTSRESPONSE']._serialized_start=4478
+  _globals['_RECORDEVENTSRESPONSE']._serialized_end=4548
+  _globals['_GETPRODUCTSTATISTICSREQUEST']._serialized_start=4550
+  _globals['_GETPRODUCTSTATISTICSREQUEST']._serialized_end=4617
+  _globals['_GETPRODUCTSTATISTICSRESPONSE']._serialized_start=4619
+  _globals['_GETPRODUCTSTATISTICSRESPONSE']._serialized_end=4707
+  _globals['_PRODUCTSTATISTICS']._serialized_start=4710
+  _globals['_PRODUCTSTATISTICS']._serialized_end=4951
+  _globals['_ACTIONCOUNT']._serialized_start=4953
+  _globals['_ACTIONCOUNT']._serialized_end=5070
+  _globals['_GATEWAYSERVICE']._serialized_start=5524
+  _globals['_GATEWAYSERVICE']._serialized_end=6643
 # @@protoc_insertion_point(module_scope)

@@ -5,15 +5,19 @@ isort:skip_file
 
 from collections import abc as _abc
 from google.protobuf import descriptor as _descriptor
+from google.protobuf import duration_pb2 as _duration_pb2
 from google.protobuf import field_mask_pb2 as _field_mask_pb2
 from google.protobuf import message as _message
 from google.protobuf.internal import containers as _containers
+from google.protobuf.internal import enum_type_wrapper as _enum_type_wrapper
 from zhiyin.common.v1 import degradation_pb2 as _degradation_pb2
 from zhiyin.common.v1 import explanation_pb2 as _explanation_pb2
 from zhiyin.common.v1 import filter_pb2 as _filter_pb2
 from zhiyin.common.v1 import model_pb2 as _model_pb2
 from zhiyin.common.v1 import product_pb2 as _product_pb2
+from zhiyin.common.v1 import recommendation_pb2 as _recommendation_pb2
 from zhiyin.common.v1 import result_set_pb2 as _result_set_pb2
+from zhiyin.common.v1 import user_event_pb2 as _user_event_pb2
 from zhiyin.common.v1 import write_pb2 as _write_pb2
 import builtins as _builtins
 import sys
@@ -25,6 +29,90 @@ else:
     from typing_extensions import TypeAlias as _TypeAlias, Never as _Never
 
 DESCRIPTOR: _descriptor.FileDescriptor
+
+class _RecommendationPage:
+    ValueType = _typing.NewType("ValueType", _builtins.int)
+    V: _TypeAlias = ValueType  # noqa: Y015
+
+class _RecommendationPageEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_RecommendationPage.ValueType], _builtins.type):
+    DESCRIPTOR: _descriptor.EnumDescriptor
+    RECOMMENDATION_PAGE_UNSPECIFIED: _RecommendationPage.ValueType  # 0
+    """Read as RECOMMENDATION_PAGE_HOME."""
+    RECOMMENDATION_PAGE_HOME: _RecommendationPage.ValueType  # 1
+    """The first page of the shop."""
+    RECOMMENDATION_PAGE_PRODUCT: _RecommendationPage.ValueType  # 2
+    """The page of a product; needs one product."""
+    RECOMMENDATION_PAGE_CART: _RecommendationPage.ValueType  # 3
+    """The cart; its products may be given."""
+    RECOMMENDATION_PAGE_AFTER_PURCHASE: _RecommendationPage.ValueType  # 4
+    """After a purchase; its products may be given."""
+
+class RecommendationPage(_RecommendationPage, metaclass=_RecommendationPageEnumTypeWrapper):
+    """Where recommendations are shown."""
+
+RECOMMENDATION_PAGE_UNSPECIFIED: RecommendationPage.ValueType  # 0
+"""Read as RECOMMENDATION_PAGE_HOME."""
+RECOMMENDATION_PAGE_HOME: RecommendationPage.ValueType  # 1
+"""The first page of the shop."""
+RECOMMENDATION_PAGE_PRODUCT: RecommendationPage.ValueType  # 2
+"""The page of a product; needs one product."""
+RECOMMENDATION_PAGE_CART: RecommendationPage.ValueType  # 3
+"""The cart; its products may be given."""
+RECOMMENDATION_PAGE_AFTER_PURCHASE: RecommendationPage.ValueType  # 4
+"""After a purchase; its products may be given."""
+Global___RecommendationPage: _TypeAlias = RecommendationPage  # noqa: Y015
+
+class _RecommendationScope:
+    ValueType = _typing.NewType("ValueType", _builtins.int)
+    V: _TypeAlias = ValueType  # noqa: Y015
+
+class _RecommendationScopeEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_RecommendationScope.ValueType], _builtins.type):
+    DESCRIPTOR: _descriptor.EnumDescriptor
+    RECOMMENDATION_SCOPE_UNSPECIFIED: _RecommendationScope.ValueType  # 0
+    """Read as RECOMMENDATION_SCOPE_ALL."""
+    RECOMMENDATION_SCOPE_ALL: _RecommendationScope.ValueType  # 1
+    """From all."""
+    RECOMMENDATION_SCOPE_ACROSS_CATEGORIES: _RecommendationScope.ValueType  # 2
+    """From those that the visitor has not been to."""
+
+class RecommendationScope(_RecommendationScope, metaclass=_RecommendationScopeEnumTypeWrapper):
+    """From which categories recommendations come."""
+
+RECOMMENDATION_SCOPE_UNSPECIFIED: RecommendationScope.ValueType  # 0
+"""Read as RECOMMENDATION_SCOPE_ALL."""
+RECOMMENDATION_SCOPE_ALL: RecommendationScope.ValueType  # 1
+"""From all."""
+RECOMMENDATION_SCOPE_ACROSS_CATEGORIES: RecommendationScope.ValueType  # 2
+"""From those that the visitor has not been to."""
+Global___RecommendationScope: _TypeAlias = RecommendationScope  # noqa: Y015
+
+class _PurchasedProducts:
+    ValueType = _typing.NewType("ValueType", _builtins.int)
+    V: _TypeAlias = ValueType  # noqa: Y015
+
+class _PurchasedProductsEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_PurchasedProducts.ValueType], _builtins.type):
+    DESCRIPTOR: _descriptor.EnumDescriptor
+    PURCHASED_PRODUCTS_UNSPECIFIED: _PurchasedProducts.ValueType  # 0
+    """Read as PURCHASED_PRODUCTS_EXCLUDED."""
+    PURCHASED_PRODUCTS_EXCLUDED: _PurchasedProducts.ValueType  # 1
+    """They are not recommended."""
+    PURCHASED_PRODUCTS_ALLOWED: _PurchasedProducts.ValueType  # 2
+    """They may be recommended, and those that are bought again and again are a source
+    of their own: for groceries and other things that are used up.
+    """
+
+class PurchasedProducts(_PurchasedProducts, metaclass=_PurchasedProductsEnumTypeWrapper):
+    """What is done with products that the visitor bought lately."""
+
+PURCHASED_PRODUCTS_UNSPECIFIED: PurchasedProducts.ValueType  # 0
+"""Read as PURCHASED_PRODUCTS_EXCLUDED."""
+PURCHASED_PRODUCTS_EXCLUDED: PurchasedProducts.ValueType  # 1
+"""They are not recommended."""
+PURCHASED_PRODUCTS_ALLOWED: PurchasedProducts.ValueType  # 2
+"""They may be recommended, and those that are bought again and again are a source
+of their own: for groceries and other things that are used up.
+"""
+Global___PurchasedProducts: _TypeAlias = PurchasedProducts  # noqa: Y015
 
 @_typing.final
 class SearchRequest(_message.Message):
@@ -44,6 +132,7 @@ class SearchRequest(_message.Message):
     ORDER_FIELD_NUMBER: _builtins.int
     RELAXATION_FIELD_NUMBER: _builtins.int
     VARIANTS_FIELD_NUMBER: _builtins.int
+    USER_ID_FIELD_NUMBER: _builtins.int
     catalog: _builtins.str
     """Optional. 1 to 64 characters of `a-z 0-9 - _`; empty = `default`."""
     query: _builtins.str
@@ -74,6 +163,10 @@ class SearchRequest(_message.Message):
     """Optional. What to do where the filter leaves nothing."""
     variants: _result_set_pb2.VariantMode.ValueType
     """Optional. How variants are shown."""
+    user_id: _builtins.str
+    """Optional. Pseudonym of the account where the shopper is logged in, up to 128
+    characters.
+    """
     @_builtins.property
     def filter(self) -> _filter_pb2.ProductFilter:
         """Optional. Which products may be found."""
@@ -97,10 +190,11 @@ class SearchRequest(_message.Message):
         order: _result_set_pb2.SortOrder.ValueType = ...,
         relaxation: _result_set_pb2.RelaxationMode.ValueType = ...,
         variants: _result_set_pb2.VariantMode.ValueType = ...,
+        user_id: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["filter", b"filter"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["catalog", b"catalog", "facets", b"facets", "filter", b"filter", "order", b"order", "page_size", b"page_size", "page_token", b"page_token", "policy", b"policy", "query", b"query", "region", b"region", "relaxation", b"relaxation", "variants", b"variants", "visitor_id", b"visitor_id"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["catalog", b"catalog", "facets", b"facets", "filter", b"filter", "order", b"order", "page_size", b"page_size", "page_token", b"page_token", "policy", b"policy", "query", b"query", "region", b"region", "relaxation", b"relaxation", "user_id", b"user_id", "variants", b"variants", "visitor_id", b"visitor_id"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -120,6 +214,7 @@ class SearchResponse(_message.Message):
     USAGE_FIELD_NUMBER: _builtins.int
     DEGRADATIONS_FIELD_NUMBER: _builtins.int
     RESULT_SET_FIELD_NUMBER: _builtins.int
+    PERSONAL_SHARE_FIELD_NUMBER: _builtins.int
     next_page_token: _builtins.str
     """Token of the next page; empty = this is the last one."""
     attribution_token: _builtins.str
@@ -129,6 +224,10 @@ class SearchResponse(_message.Message):
     policy: _builtins.str
     """Policy that decided the order, `default@1a2b3c4d5e6f`; empty where the ranker
     was not reached.
+    """
+    personal_share: _builtins.float
+    """Share of the order that the visitor's own interests decided, 0 to 1; 0 = the
+    reply is not personal. Absent in replies to page tokens.
     """
     @_builtins.property
     def results(self) -> _containers.RepeatedCompositeFieldContainer[Global___SearchResult]:
@@ -164,10 +263,11 @@ class SearchResponse(_message.Message):
         usage: _model_pb2.ModelUsage | None = ...,
         degradations: _abc.Iterable[_degradation_pb2.Degradation] | None = ...,
         result_set: _result_set_pb2.ResultSet | None = ...,
+        personal_share: _builtins.float = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["result_set", b"result_set", "usage", b"usage"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["attribution_token", b"attribution_token", "degradations", b"degradations", "next_page_token", b"next_page_token", "policy", b"policy", "result_set", b"result_set", "results", b"results", "total_size", b"total_size", "usage", b"usage"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["attribution_token", b"attribution_token", "degradations", b"degradations", "next_page_token", b"next_page_token", "personal_share", b"personal_share", "policy", b"policy", "result_set", b"result_set", "results", b"results", "total_size", b"total_size", "usage", b"usage"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -701,3 +801,434 @@ class ListSimilarProductsResponse(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___ListSimilarProductsResponse: _TypeAlias = ListSimilarProductsResponse  # noqa: Y015
+
+@_typing.final
+class RecommendRequest(_message.Message):
+    """Request of Recommend."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    CATALOG_FIELD_NUMBER: _builtins.int
+    PAGE_FIELD_NUMBER: _builtins.int
+    PRODUCT_IDS_FIELD_NUMBER: _builtins.int
+    VISITOR_ID_FIELD_NUMBER: _builtins.int
+    USER_ID_FIELD_NUMBER: _builtins.int
+    SESSION_FIELD_NUMBER: _builtins.int
+    FILTER_FIELD_NUMBER: _builtins.int
+    REGION_FIELD_NUMBER: _builtins.int
+    PAGE_SIZE_FIELD_NUMBER: _builtins.int
+    PAGE_TOKEN_FIELD_NUMBER: _builtins.int
+    POLICY_FIELD_NUMBER: _builtins.int
+    EXCLUDED_PRODUCT_IDS_FIELD_NUMBER: _builtins.int
+    VARIANTS_FIELD_NUMBER: _builtins.int
+    SCOPE_FIELD_NUMBER: _builtins.int
+    LANGUAGE_CODE_FIELD_NUMBER: _builtins.int
+    PURCHASED_FIELD_NUMBER: _builtins.int
+    catalog: _builtins.str
+    """Optional. As in SearchRequest."""
+    page: Global___RecommendationPage.ValueType
+    """Optional. Where the products are shown."""
+    visitor_id: _builtins.str
+    """Optional. As in SearchRequest. Without it and without `session`, what is popular
+    is shown.
+    """
+    user_id: _builtins.str
+    """Optional. As in SearchRequest."""
+    region: _builtins.str
+    """Optional. As in SearchRequest."""
+    page_size: _builtins.int
+    """Optional. As in SearchRequest."""
+    page_token: _builtins.str
+    """Optional. As in SearchRequest."""
+    policy: _builtins.str
+    """Optional. Name of the ranking policy; empty = `recommend`."""
+    variants: _result_set_pb2.VariantMode.ValueType
+    """Optional. How variants are shown."""
+    scope: Global___RecommendationScope.ValueType
+    """Optional. From which categories."""
+    language_code: _builtins.str
+    """Optional. Language of the reasons, BCP-47; `zh...` = Chinese, all else English."""
+    purchased: Global___PurchasedProducts.ValueType
+    """Optional. What to do with products that the visitor bought lately."""
+    @_builtins.property
+    def product_ids(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """Products of the page, up to 50 (setting). They are never recommended."""
+
+    @_builtins.property
+    def session(self) -> _containers.RepeatedCompositeFieldContainer[Global___SessionAction]:
+        """Optional. What the shop itself knows of this visit, newest first, up to 50
+        (setting); counts although no event of it has been recorded, and carries the
+        reply while feedback is away.
+        """
+
+    @_builtins.property
+    def filter(self) -> _filter_pb2.ProductFilter:
+        """Optional. Which products may be recommended."""
+
+    @_builtins.property
+    def excluded_product_ids(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """Optional. Products that must not be recommended, nor their variants; up to 500
+        (setting).
+        """
+
+    def __init__(
+        self,
+        *,
+        catalog: _builtins.str = ...,
+        page: Global___RecommendationPage.ValueType = ...,
+        product_ids: _abc.Iterable[_builtins.str] | None = ...,
+        visitor_id: _builtins.str = ...,
+        user_id: _builtins.str = ...,
+        session: _abc.Iterable[Global___SessionAction] | None = ...,
+        filter: _filter_pb2.ProductFilter | None = ...,
+        region: _builtins.str = ...,
+        page_size: _builtins.int = ...,
+        page_token: _builtins.str = ...,
+        policy: _builtins.str = ...,
+        excluded_product_ids: _abc.Iterable[_builtins.str] | None = ...,
+        variants: _result_set_pb2.VariantMode.ValueType = ...,
+        scope: Global___RecommendationScope.ValueType = ...,
+        language_code: _builtins.str = ...,
+        purchased: Global___PurchasedProducts.ValueType = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["filter", b"filter"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["catalog", b"catalog", "excluded_product_ids", b"excluded_product_ids", "filter", b"filter", "language_code", b"language_code", "page", b"page", "page_size", b"page_size", "page_token", b"page_token", "policy", b"policy", "product_ids", b"product_ids", "purchased", b"purchased", "region", b"region", "scope", b"scope", "session", b"session", "user_id", b"user_id", "variants", b"variants", "visitor_id", b"visitor_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___RecommendRequest: _TypeAlias = RecommendRequest  # noqa: Y015
+
+@_typing.final
+class SessionAction(_message.Message):
+    """One thing that the visitor did in this visit."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    TYPE_FIELD_NUMBER: _builtins.int
+    PRODUCT_ID_FIELD_NUMBER: _builtins.int
+    TEXT_FIELD_NUMBER: _builtins.int
+    AGE_FIELD_NUMBER: _builtins.int
+    type: _user_event_pb2.UserEventType.ValueType
+    """Required. What was done; not SEARCH and COMMENT where `product_id` is set."""
+    product_id: _builtins.str
+    """Id of the product."""
+    text: _builtins.str
+    """A query or a comment; up to 5,000 characters (setting). One of the two is
+    required.
+    """
+    @_builtins.property
+    def age(self) -> _duration_pb2.Duration:
+        """Optional. How long ago; absent = just now. Negative is INVALID_ARGUMENT."""
+
+    def __init__(
+        self,
+        *,
+        type: _user_event_pb2.UserEventType.ValueType = ...,
+        product_id: _builtins.str = ...,
+        text: _builtins.str = ...,
+        age: _duration_pb2.Duration | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["age", b"age"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["age", b"age", "product_id", b"product_id", "text", b"text", "type", b"type"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___SessionAction: _TypeAlias = SessionAction  # noqa: Y015
+
+@_typing.final
+class RecommendResponse(_message.Message):
+    """Reply of Recommend."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    RECOMMENDATIONS_FIELD_NUMBER: _builtins.int
+    NEXT_PAGE_TOKEN_FIELD_NUMBER: _builtins.int
+    ATTRIBUTION_TOKEN_FIELD_NUMBER: _builtins.int
+    TOTAL_SIZE_FIELD_NUMBER: _builtins.int
+    POLICY_FIELD_NUMBER: _builtins.int
+    DEGRADATIONS_FIELD_NUMBER: _builtins.int
+    BEHAVIOUR_COUNT_FIELD_NUMBER: _builtins.int
+    next_page_token: _builtins.str
+    """Token of the next page; empty = this is the last one."""
+    attribution_token: _builtins.str
+    """Send it along with what the shopper does with these products."""
+    total_size: _builtins.int
+    """Places in the frozen list."""
+    policy: _builtins.str
+    """Policy that decided the order; empty where the ranker was not reached."""
+    behaviour_count: _builtins.int
+    """Behaviours that the reply rests on: 0 = the visitor is not known, and what is
+    popular is shown.
+    """
+    @_builtins.property
+    def recommendations(self) -> _containers.RepeatedCompositeFieldContainer[Global___Recommendation]:
+        """This page of one list that was frozen with the first page."""
+
+    @_builtins.property
+    def degradations(self) -> _containers.RepeatedCompositeFieldContainer[_degradation_pb2.Degradation]:
+        """What the reply had to do without."""
+
+    def __init__(
+        self,
+        *,
+        recommendations: _abc.Iterable[Global___Recommendation] | None = ...,
+        next_page_token: _builtins.str = ...,
+        attribution_token: _builtins.str = ...,
+        total_size: _builtins.int = ...,
+        policy: _builtins.str = ...,
+        degradations: _abc.Iterable[_degradation_pb2.Degradation] | None = ...,
+        behaviour_count: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["attribution_token", b"attribution_token", "behaviour_count", b"behaviour_count", "degradations", b"degradations", "next_page_token", b"next_page_token", "policy", b"policy", "recommendations", b"recommendations", "total_size", b"total_size"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___RecommendResponse: _TypeAlias = RecommendResponse  # noqa: Y015
+
+@_typing.final
+class Recommendation(_message.Message):
+    """One recommended product."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    PRODUCT_FIELD_NUMBER: _builtins.int
+    POSITION_FIELD_NUMBER: _builtins.int
+    SCORE_FIELD_NUMBER: _builtins.int
+    EXPLANATION_FIELD_NUMBER: _builtins.int
+    OTHER_VARIANT_COUNT_FIELD_NUMBER: _builtins.int
+    REASON_FIELD_NUMBER: _builtins.int
+    position: _builtins.int
+    """Place in the whole list, the first one is 1."""
+    score: _builtins.float
+    """Score; only its order within one list means something."""
+    other_variant_count: _builtins.int
+    """Further variants of the product among the candidates."""
+    @_builtins.property
+    def product(self) -> _product_pb2.ProductSummary:
+        """The product."""
+
+    @_builtins.property
+    def explanation(self) -> _explanation_pb2.Explanation:
+        """Every factor of the score."""
+
+    @_builtins.property
+    def reason(self) -> _recommendation_pb2.Reason:
+        """Why it is recommended; absent where the ranker was not reached."""
+
+    def __init__(
+        self,
+        *,
+        product: _product_pb2.ProductSummary | None = ...,
+        position: _builtins.int = ...,
+        score: _builtins.float = ...,
+        explanation: _explanation_pb2.Explanation | None = ...,
+        other_variant_count: _builtins.int = ...,
+        reason: _recommendation_pb2.Reason | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["explanation", b"explanation", "product", b"product", "reason", b"reason"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["explanation", b"explanation", "other_variant_count", b"other_variant_count", "position", b"position", "product", b"product", "reason", b"reason", "score", b"score"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Recommendation: _TypeAlias = Recommendation  # noqa: Y015
+
+@_typing.final
+class RecordEventsRequest(_message.Message):
+    """Request of RecordEvents."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    CATALOG_FIELD_NUMBER: _builtins.int
+    EVENTS_FIELD_NUMBER: _builtins.int
+    catalog: _builtins.str
+    """Optional. As in SearchRequest."""
+    @_builtins.property
+    def events(self) -> _containers.RepeatedCompositeFieldContainer[_user_event_pb2.UserEvent]:
+        """Required. 1 to 1,000 events (setting)."""
+
+    def __init__(
+        self,
+        *,
+        catalog: _builtins.str = ...,
+        events: _abc.Iterable[_user_event_pb2.UserEvent] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["catalog", b"catalog", "events", b"events"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___RecordEventsRequest: _TypeAlias = RecordEventsRequest  # noqa: Y015
+
+@_typing.final
+class RecordEventsResponse(_message.Message):
+    """Reply of RecordEvents."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    RESULTS_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def results(self) -> _containers.RepeatedCompositeFieldContainer[_user_event_pb2.EventResult]:
+        """One entry per event, in the order of the request."""
+
+    def __init__(
+        self,
+        *,
+        results: _abc.Iterable[_user_event_pb2.EventResult] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["results", b"results"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___RecordEventsResponse: _TypeAlias = RecordEventsResponse  # noqa: Y015
+
+@_typing.final
+class GetProductStatisticsRequest(_message.Message):
+    """Request of GetProductStatistics."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    CATALOG_FIELD_NUMBER: _builtins.int
+    PRODUCT_IDS_FIELD_NUMBER: _builtins.int
+    catalog: _builtins.str
+    """Optional. As in SearchRequest."""
+    @_builtins.property
+    def product_ids(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """Required. 1 to 500 product ids (setting)."""
+
+    def __init__(
+        self,
+        *,
+        catalog: _builtins.str = ...,
+        product_ids: _abc.Iterable[_builtins.str] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["catalog", b"catalog", "product_ids", b"product_ids"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___GetProductStatisticsRequest: _TypeAlias = GetProductStatisticsRequest  # noqa: Y015
+
+@_typing.final
+class GetProductStatisticsResponse(_message.Message):
+    """Reply of GetProductStatistics."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    STATISTICS_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def statistics(self) -> _containers.RepeatedCompositeFieldContainer[Global___ProductStatistics]:
+        """In the order of the request."""
+
+    def __init__(
+        self,
+        *,
+        statistics: _abc.Iterable[Global___ProductStatistics] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["statistics", b"statistics"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___GetProductStatisticsResponse: _TypeAlias = GetProductStatisticsResponse  # noqa: Y015
+
+@_typing.final
+class ProductStatistics(_message.Message):
+    """What is known of one product, without what programs did."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    PRODUCT_ID_FIELD_NUMBER: _builtins.int
+    ACTIONS_FIELD_NUMBER: _builtins.int
+    IMPRESSION_COUNT_FIELD_NUMBER: _builtins.int
+    CLICK_THROUGH_RATE_FIELD_NUMBER: _builtins.int
+    ADD_TO_CART_RATE_FIELD_NUMBER: _builtins.int
+    PURCHASE_RATE_FIELD_NUMBER: _builtins.int
+    TRENDING_SCORE_FIELD_NUMBER: _builtins.int
+    POPULARITY_SCORE_FIELD_NUMBER: _builtins.int
+    product_id: _builtins.str
+    """Id of the product."""
+    impression_count: _builtins.int
+    """Times it was shown."""
+    click_through_rate: _builtins.float
+    """Clicks per time shown, smoothed: (clicks + m p) / (shown + m), where p is the
+    catalogue's own rate and m a setting.
+    """
+    add_to_cart_rate: _builtins.float
+    """Carts per view, smoothed likewise."""
+    purchase_rate: _builtins.float
+    """Purchases per view, smoothed likewise."""
+    trending_score: _builtins.float
+    """Weighted actions with a half-life of 1 day, as of now."""
+    popularity_score: _builtins.float
+    """Weighted actions with a half-life of 30 days, as of now."""
+    @_builtins.property
+    def actions(self) -> _containers.RepeatedCompositeFieldContainer[Global___ActionCount]:
+        """Counts by what was done, those that are 0 left out."""
+
+    def __init__(
+        self,
+        *,
+        product_id: _builtins.str = ...,
+        actions: _abc.Iterable[Global___ActionCount] | None = ...,
+        impression_count: _builtins.int = ...,
+        click_through_rate: _builtins.float = ...,
+        add_to_cart_rate: _builtins.float = ...,
+        purchase_rate: _builtins.float = ...,
+        trending_score: _builtins.float = ...,
+        popularity_score: _builtins.float = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["actions", b"actions", "add_to_cart_rate", b"add_to_cart_rate", "click_through_rate", b"click_through_rate", "impression_count", b"impression_count", "popularity_score", b"popularity_score", "product_id", b"product_id", "purchase_rate", b"purchase_rate", "trending_score", b"trending_score"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ProductStatistics: _TypeAlias = ProductStatistics  # noqa: Y015
+
+@_typing.final
+class ActionCount(_message.Message):
+    """How often one thing was done."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    TYPE_FIELD_NUMBER: _builtins.int
+    COUNT_FIELD_NUMBER: _builtins.int
+    QUANTITY_FIELD_NUMBER: _builtins.int
+    DECAYED_COUNTS_FIELD_NUMBER: _builtins.int
+    type: _user_event_pb2.UserEventType.ValueType
+    """What."""
+    count: _builtins.int
+    """Events with the product."""
+    quantity: _builtins.int
+    """Units of the product."""
+    @_builtins.property
+    def decayed_counts(self) -> _containers.RepeatedScalarFieldContainer[_builtins.float]:
+        """The same as `count` with exponential decay, as of now: half-lives of 1, 7 and 30
+        days, in this order.
+        """
+
+    def __init__(
+        self,
+        *,
+        type: _user_event_pb2.UserEventType.ValueType = ...,
+        count: _builtins.int = ...,
+        quantity: _builtins.int = ...,
+        decayed_counts: _abc.Iterable[_builtins.float] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["count", b"count", "decayed_counts", b"decayed_counts", "quantity", b"quantity", "type", b"type"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ActionCount: _TypeAlias = ActionCount  # noqa: Y015

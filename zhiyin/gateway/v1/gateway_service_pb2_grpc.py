@@ -75,6 +75,21 @@ class GatewayServiceStub:
                 request_serializer=zhiyin_dot_gateway_dot_v1_dot_gateway__service__pb2.ListSimilarProductsRequest.SerializeToString,
                 response_deserializer=zhiyin_dot_gateway_dot_v1_dot_gateway__service__pb2.ListSimilarProductsResponse.FromString,
                 _registered_method=True)
+        self.Recommend = channel.unary_unary(
+                '/zhiyin.gateway.v1.GatewayService/Recommend',
+                request_serializer=zhiyin_dot_gateway_dot_v1_dot_gateway__service__pb2.RecommendRequest.SerializeToString,
+                response_deserializer=zhiyin_dot_gateway_dot_v1_dot_gateway__service__pb2.RecommendResponse.FromString,
+                _registered_method=True)
+        self.RecordEvents = channel.unary_unary(
+                '/zhiyin.gateway.v1.GatewayService/RecordEvents',
+                request_serializer=zhiyin_dot_gateway_dot_v1_dot_gateway__service__pb2.RecordEventsRequest.SerializeToString,
+                response_deserializer=zhiyin_dot_gateway_dot_v1_dot_gateway__service__pb2.RecordEventsResponse.FromString,
+                _registered_method=True)
+        self.GetProductStatistics = channel.unary_unary(
+                '/zhiyin.gateway.v1.GatewayService/GetProductStatistics',
+                request_serializer=zhiyin_dot_gateway_dot_v1_dot_gateway__service__pb2.GetProductStatisticsRequest.SerializeToString,
+                response_deserializer=zhiyin_dot_gateway_dot_v1_dot_gateway__service__pb2.GetProductStatisticsResponse.FromString,
+                _registered_method=True)
 
 
 class GatewayServiceServicer:
@@ -145,6 +160,31 @@ class GatewayServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def Recommend(self, request, context):
+        """Recommends products to a visitor, known or new. Parts that are away are named in
+        `degradations`; UNAVAILABLE with RetryInfo when nothing can be shown.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def RecordEvents(self, request, context):
+        """Keeps what shoppers did. Idempotent; a result per event; OK means that all
+        accepted events are on disk. UNAVAILABLE with RetryInfo: keep the batch and send
+        it again.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def GetProductStatistics(self, request, context):
+        """Returns what is known of products: counts, rates, popularity. A product that
+        nobody has seen has zeros.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_GatewayServiceServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -187,6 +227,21 @@ def add_GatewayServiceServicer_to_server(servicer, server):
                     servicer.ListSimilarProducts,
                     request_deserializer=zhiyin_dot_gateway_dot_v1_dot_gateway__service__pb2.ListSimilarProductsRequest.FromString,
                     response_serializer=zhiyin_dot_gateway_dot_v1_dot_gateway__service__pb2.ListSimilarProductsResponse.SerializeToString,
+            ),
+            'Recommend': grpc.unary_unary_rpc_method_handler(
+                    servicer.Recommend,
+                    request_deserializer=zhiyin_dot_gateway_dot_v1_dot_gateway__service__pb2.RecommendRequest.FromString,
+                    response_serializer=zhiyin_dot_gateway_dot_v1_dot_gateway__service__pb2.RecommendResponse.SerializeToString,
+            ),
+            'RecordEvents': grpc.unary_unary_rpc_method_handler(
+                    servicer.RecordEvents,
+                    request_deserializer=zhiyin_dot_gateway_dot_v1_dot_gateway__service__pb2.RecordEventsRequest.FromString,
+                    response_serializer=zhiyin_dot_gateway_dot_v1_dot_gateway__service__pb2.RecordEventsResponse.SerializeToString,
+            ),
+            'GetProductStatistics': grpc.unary_unary_rpc_method_handler(
+                    servicer.GetProductStatistics,
+                    request_deserializer=zhiyin_dot_gateway_dot_v1_dot_gateway__service__pb2.GetProductStatisticsRequest.FromString,
+                    response_serializer=zhiyin_dot_gateway_dot_v1_dot_gateway__service__pb2.GetProductStatisticsResponse.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -406,6 +461,87 @@ class GatewayService:
             '/zhiyin.gateway.v1.GatewayService/ListSimilarProducts',
             zhiyin_dot_gateway_dot_v1_dot_gateway__service__pb2.ListSimilarProductsRequest.SerializeToString,
             zhiyin_dot_gateway_dot_v1_dot_gateway__service__pb2.ListSimilarProductsResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def Recommend(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/zhiyin.gateway.v1.GatewayService/Recommend',
+            zhiyin_dot_gateway_dot_v1_dot_gateway__service__pb2.RecommendRequest.SerializeToString,
+            zhiyin_dot_gateway_dot_v1_dot_gateway__service__pb2.RecommendResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def RecordEvents(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/zhiyin.gateway.v1.GatewayService/RecordEvents',
+            zhiyin_dot_gateway_dot_v1_dot_gateway__service__pb2.RecordEventsRequest.SerializeToString,
+            zhiyin_dot_gateway_dot_v1_dot_gateway__service__pb2.RecordEventsResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def GetProductStatistics(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/zhiyin.gateway.v1.GatewayService/GetProductStatistics',
+            zhiyin_dot_gateway_dot_v1_dot_gateway__service__pb2.GetProductStatisticsRequest.SerializeToString,
+            zhiyin_dot_gateway_dot_v1_dot_gateway__service__pb2.GetProductStatisticsResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -63,6 +63,19 @@ class GatewayServiceStub:
     are left out. NOT_FOUND when the index has no such product; UNAVAILABLE with
     RetryInfo when no candidates can be had.
     """
+    Recommend: _grpc.UnaryUnaryMultiCallable[_gateway_service_pb2.RecommendRequest, _gateway_service_pb2.RecommendResponse]
+    """Recommends products to a visitor, known or new. Parts that are away are named in
+    `degradations`; UNAVAILABLE with RetryInfo when nothing can be shown.
+    """
+    RecordEvents: _grpc.UnaryUnaryMultiCallable[_gateway_service_pb2.RecordEventsRequest, _gateway_service_pb2.RecordEventsResponse]
+    """Keeps what shoppers did. Idempotent; a result per event; OK means that all
+    accepted events are on disk. UNAVAILABLE with RetryInfo: keep the batch and send
+    it again.
+    """
+    GetProductStatistics: _grpc.UnaryUnaryMultiCallable[_gateway_service_pb2.GetProductStatisticsRequest, _gateway_service_pb2.GetProductStatisticsResponse]
+    """Returns what is known of products: counts, rates, popularity. A product that
+    nobody has seen has zeros.
+    """
 
 @_typing.type_check_only
 class GatewayServiceAsyncStub(GatewayServiceStub):
@@ -98,6 +111,19 @@ class GatewayServiceAsyncStub(GatewayServiceStub):
     """Products that are similar to one, by what they say; that one and its variants
     are left out. NOT_FOUND when the index has no such product; UNAVAILABLE with
     RetryInfo when no candidates can be had.
+    """
+    Recommend: _aio.UnaryUnaryMultiCallable[_gateway_service_pb2.RecommendRequest, _gateway_service_pb2.RecommendResponse]  # type: ignore[assignment]
+    """Recommends products to a visitor, known or new. Parts that are away are named in
+    `degradations`; UNAVAILABLE with RetryInfo when nothing can be shown.
+    """
+    RecordEvents: _aio.UnaryUnaryMultiCallable[_gateway_service_pb2.RecordEventsRequest, _gateway_service_pb2.RecordEventsResponse]  # type: ignore[assignment]
+    """Keeps what shoppers did. Idempotent; a result per event; OK means that all
+    accepted events are on disk. UNAVAILABLE with RetryInfo: keep the batch and send
+    it again.
+    """
+    GetProductStatistics: _aio.UnaryUnaryMultiCallable[_gateway_service_pb2.GetProductStatisticsRequest, _gateway_service_pb2.GetProductStatisticsResponse]  # type: ignore[assignment]
+    """Returns what is known of products: counts, rates, popularity. A product that
+    nobody has seen has zeros.
     """
 
 class GatewayServiceServicer(metaclass=_abc_1.ABCMeta):
@@ -179,6 +205,37 @@ class GatewayServiceServicer(metaclass=_abc_1.ABCMeta):
         """Products that are similar to one, by what they say; that one and its variants
         are left out. NOT_FOUND when the index has no such product; UNAVAILABLE with
         RetryInfo when no candidates can be had.
+        """
+
+    @_abc_1.abstractmethod
+    def Recommend(
+        self,
+        request: _gateway_service_pb2.RecommendRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_gateway_service_pb2.RecommendResponse, _abc.Awaitable[_gateway_service_pb2.RecommendResponse]]:
+        """Recommends products to a visitor, known or new. Parts that are away are named in
+        `degradations`; UNAVAILABLE with RetryInfo when nothing can be shown.
+        """
+
+    @_abc_1.abstractmethod
+    def RecordEvents(
+        self,
+        request: _gateway_service_pb2.RecordEventsRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_gateway_service_pb2.RecordEventsResponse, _abc.Awaitable[_gateway_service_pb2.RecordEventsResponse]]:
+        """Keeps what shoppers did. Idempotent; a result per event; OK means that all
+        accepted events are on disk. UNAVAILABLE with RetryInfo: keep the batch and send
+        it again.
+        """
+
+    @_abc_1.abstractmethod
+    def GetProductStatistics(
+        self,
+        request: _gateway_service_pb2.GetProductStatisticsRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_gateway_service_pb2.GetProductStatisticsResponse, _abc.Awaitable[_gateway_service_pb2.GetProductStatisticsResponse]]:
+        """Returns what is known of products: counts, rates, popularity. A product that
+        nobody has seen has zeros.
         """
 
 def add_GatewayServiceServicer_to_server(servicer: GatewayServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...

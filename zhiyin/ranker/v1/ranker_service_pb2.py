@@ -22,26 +22,42 @@ _runtime_version.ValidateProtobufRuntimeVersion(
 _sym_db = _symbol_database.Default()
 
 
+from zhiyin.common.v1 import behaviour_pb2 as zhiyin_dot_common_dot_v1_dot_behaviour__pb2
 from zhiyin.common.v1 import candidate_pb2 as zhiyin_dot_common_dot_v1_dot_candidate__pb2
 from zhiyin.common.v1 import explanation_pb2 as zhiyin_dot_common_dot_v1_dot_explanation__pb2
+from zhiyin.common.v1 import recommendation_pb2 as zhiyin_dot_common_dot_v1_dot_recommendation__pb2
 from zhiyin.common.v1 import vector_pb2 as zhiyin_dot_common_dot_v1_dot_vector__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n%zhiyin/ranker/v1/ranker_service.proto\x12\x10zhiyin.ranker.v1\x1a zhiyin/common/v1/candidate.proto\x1a\"zhiyin/common/v1/explanation.proto\x1a\x1dzhiyin/common/v1/vector.proto\"\x9c\x01\n\x15RankCandidatesRequest\x12\x0e\n\x06policy\x18\x01 \x01(\t\x12/\n\ncandidates\x18\x02 \x03(\x0b\x32\x1b.zhiyin.common.v1.Candidate\x12\x33\n\x0cquery_vector\x18\x03 \x01(\x0b\x32\x1d.zhiyin.common.v1.VectorBlock\x12\r\n\x05limit\x18\x04 \x01(\x05\"\xae\x01\n\x16RankCandidatesResponse\x12\x31\n\x06ranked\x18\x01 \x03(\x0b\x32!.zhiyin.ranker.v1.RankedCandidate\x12\x30\n\x06policy\x18\x02 \x01(\x0b\x32 .zhiyin.ranker.v1.PolicyIdentity\x12/\n\x07\x66\x61\x63tors\x18\x03 \x01(\x0b\x32\x1e.zhiyin.common.v1.FactorSchema\"K\n\x0fRankedCandidate\x12\x12\n\nproduct_id\x18\x01 \x01(\t\x12\r\n\x05score\x18\x02 \x01(\x01\x12\x15\n\rfactor_values\x18\x03 \x03(\x01\"/\n\x0ePolicyIdentity\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x0f\n\x07version\x18\x02 \x01(\t2t\n\rRankerService\x12\x63\n\x0eRankCandidates\x12\'.zhiyin.ranker.v1.RankCandidatesRequest\x1a(.zhiyin.ranker.v1.RankCandidatesResponseb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n%zhiyin/ranker/v1/ranker_service.proto\x12\x10zhiyin.ranker.v1\x1a zhiyin/common/v1/behaviour.proto\x1a zhiyin/common/v1/candidate.proto\x1a\"zhiyin/common/v1/explanation.proto\x1a%zhiyin/common/v1/recommendation.proto\x1a\x1dzhiyin/common/v1/vector.proto\"\xad\x01\n\x15RankCandidatesRequest\x12\x0e\n\x06policy\x18\x01 \x01(\t\x12/\n\ncandidates\x18\x02 \x03(\x0b\x32\x1b.zhiyin.common.v1.Candidate\x12\x33\n\x0cquery_vector\x18\x03 \x01(\x0b\x32\x1d.zhiyin.common.v1.VectorBlock\x12\r\n\x05limit\x18\x04 \x01(\x05\x12\x0f\n\x07\x63\x61talog\x18\x05 \x01(\t\"\xc6\x01\n\x16RankCandidatesResponse\x12\x31\n\x06ranked\x18\x01 \x03(\x0b\x32!.zhiyin.ranker.v1.RankedCandidate\x12\x30\n\x06policy\x18\x02 \x01(\x0b\x32 .zhiyin.ranker.v1.PolicyIdentity\x12/\n\x07\x66\x61\x63tors\x18\x03 \x01(\x0b\x32\x1e.zhiyin.common.v1.FactorSchema\x12\x16\n\x0epersonal_share\x18\x04 \x01(\x01\"K\n\x0fRankedCandidate\x12\x12\n\nproduct_id\x18\x01 \x01(\t\x12\r\n\x05score\x18\x02 \x01(\x01\x12\x15\n\rfactor_values\x18\x03 \x03(\x01\"/\n\x0ePolicyIdentity\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x0f\n\x07version\x18\x02 \x01(\t\"\xda\x02\n\x1aRankRecommendationsRequest\x12\x0e\n\x06policy\x18\x01 \x01(\t\x12\x0f\n\x07\x63\x61talog\x18\x02 \x01(\t\x12=\n\ncandidates\x18\x03 \x03(\x0b\x32).zhiyin.ranker.v1.RecommendationCandidate\x12\r\n\x05limit\x18\x04 \x01(\x05\x12/\n\nbehaviours\x18\x05 \x03(\x0b\x32\x1b.zhiyin.common.v1.Behaviour\x12H\n\x06titles\x18\x06 \x03(\x0b\x32\x38.zhiyin.ranker.v1.RankRecommendationsRequest.TitlesEntry\x12\x15\n\rlanguage_code\x18\x07 \x01(\t\x12\x0c\n\x04seed\x18\x08 \x01(\x04\x1a-\n\x0bTitlesEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\"\xb1\x01\n\x17RecommendationCandidate\x12.\n\tcandidate\x18\x01 \x01(\x0b\x32\x1b.zhiyin.common.v1.Candidate\x12.\n\x07sources\x18\x02 \x03(\x0b\x32\x1d.zhiyin.common.v1.SourceScore\x12\x12\n\ncategories\x18\x03 \x03(\t\x12\x15\n\x08interest\x18\x04 \x01(\x05H\x00\x88\x01\x01\x42\x0b\n\t_interest\"\xd0\x01\n\x1bRankRecommendationsResponse\x12\x36\n\x06ranked\x18\x01 \x03(\x0b\x32&.zhiyin.ranker.v1.RankedRecommendation\x12\x30\n\x06policy\x18\x02 \x01(\x0b\x32 .zhiyin.ranker.v1.PolicyIdentity\x12/\n\x07\x66\x61\x63tors\x18\x03 \x01(\x0b\x32\x1e.zhiyin.common.v1.FactorSchema\x12\x16\n\x0e\x66\x65\x61ture_schema\x18\x04 \x01(\x05\"\xcc\x01\n\x14RankedRecommendation\x12\x12\n\nproduct_id\x18\x01 \x01(\t\x12\r\n\x05score\x18\x02 \x01(\x01\x12\x15\n\rfactor_values\x18\x03 \x03(\x01\x12\x12\n\npropensity\x18\x04 \x01(\x01\x12(\n\x06reason\x18\x05 \x01(\x0b\x32\x18.zhiyin.common.v1.Reason\x12*\n\x05place\x18\x06 \x01(\x0e\x32\x1b.zhiyin.ranker.v1.PlaceKind\x12\x10\n\x08\x66\x65\x61tures\x18\x07 \x01(\x0c*o\n\tPlaceKind\x12\x1a\n\x16PLACE_KIND_UNSPECIFIED\x10\x00\x12\x14\n\x10PLACE_KIND_SCORE\x10\x01\x12\x17\n\x13PLACE_KIND_RESERVED\x10\x02\x12\x17\n\x13PLACE_KIND_EXPLORED\x10\x03\x32\xe8\x01\n\rRankerService\x12\x63\n\x0eRankCandidates\x12\'.zhiyin.ranker.v1.RankCandidatesRequest\x1a(.zhiyin.ranker.v1.RankCandidatesResponse\x12r\n\x13RankRecommendations\x12,.zhiyin.ranker.v1.RankRecommendationsRequest\x1a-.zhiyin.ranker.v1.RankRecommendationsResponseb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'zhiyin.ranker.v1.ranker_service_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
-  _globals['_RANKCANDIDATESREQUEST']._serialized_start=161
-  _globals['_RANKCANDIDATESREQUEST']._serialized_end=317
-  _globals['_RANKCANDIDATESRESPONSE']._serialized_start=320
-  _globals['_RANKCANDIDATESRESPONSE']._serialized_end=494
-  _globals['_RANKEDCANDIDATE']._serialized_start=496
-  _globals['_RANKEDCANDIDATE']._serialized_end=571
-  _globals['_POLICYIDENTITY']._serialized_start=573
-  _globals['_POLICYIDENTITY']._serialized_end=620
-  _globals['_RANKERSERVICE']._serialized_start=622
-  _globals['_RANKERSERVICE']._serialized_end=738
+  _globals['_RANKRECOMMENDATIONSREQUEST_TITLESENTRY']._loaded_options = None
+  _globals['_RANKRECOMMENDATIONSREQUEST_TITLESENTRY']._serialized_options = b'8\001'
+  _globals['_PLACEKIND']._serialized_start=1683
+  _globals['_PLACEKIND']._serialized_end=1794
+  _globals['_RANKCANDIDATESREQUEST']._serialized_start=234
+  _globals['_RANKCANDIDATESREQUEST']._serialized_end=407
+  _globals['_RANKCANDIDATESRESPONSE']._serialized_start=410
+  _globals['_RANKCANDIDATESRESPONSE']._serialized_end=608
+  _globals['_RANKEDCANDIDATE']._serialized_start=610
+  _globals['_RANKEDCANDIDATE']._serialized_end=685
+  _globals['_POLICYIDENTITY']._serialized_start=687
+  _globals['_POLICYIDENTITY']._serialized_end=734
+  _globals['_RANKRECOMMENDATIONSREQUEST']._serialized_start=737
+  _globals['_RANKRECOMMENDATIONSREQUEST']._serialized_end=1083
+  _globals['_RANKRECOMMENDATIONSREQUEST_TITLESENTRY']._serialized_start=1038
+  _globals['_RANKRECOMMENDATIONSREQUEST_TITLESENTRY']._serialized_end=1083
+  _globals['_RECOMMENDATIONCANDIDATE']._serialized_start=1086
+  _globals['_RECOMMENDATIONCANDIDATE']._serialized_end=1263
+  _globals['_RANKRECOMMENDATIONSRESPONSE']._serialized_start=1266
+  _globals['_RANKRECOMMENDATIONSRESPONSE']._serialized_end=1474
+  _globals['_RANKEDRECOMMENDATION']._serialized_start=1477
+  _globals['_RANKEDRECOMMENDATION']._serialized_end=1681
+  _globals['_RANKERSERVICE']._serialized_start=1797
+  _globals['_RANKERSERVICE']._serialized_end=2029
 # @@protoc_insertion_point(module_scope)

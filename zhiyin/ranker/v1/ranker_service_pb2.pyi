@@ -7,8 +7,11 @@ from collections import abc as _abc
 from google.protobuf import descriptor as _descriptor
 from google.protobuf import message as _message
 from google.protobuf.internal import containers as _containers
+from google.protobuf.internal import enum_type_wrapper as _enum_type_wrapper
+from zhiyin.common.v1 import behaviour_pb2 as _behaviour_pb2
 from zhiyin.common.v1 import candidate_pb2 as _candidate_pb2
 from zhiyin.common.v1 import explanation_pb2 as _explanation_pb2
+from zhiyin.common.v1 import recommendation_pb2 as _recommendation_pb2
 from zhiyin.common.v1 import vector_pb2 as _vector_pb2
 import builtins as _builtins
 import sys
@@ -21,6 +24,34 @@ else:
 
 DESCRIPTOR: _descriptor.FileDescriptor
 
+class _PlaceKind:
+    ValueType = _typing.NewType("ValueType", _builtins.int)
+    V: _TypeAlias = ValueType  # noqa: Y015
+
+class _PlaceKindEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_PlaceKind.ValueType], _builtins.type):
+    DESCRIPTOR: _descriptor.EnumDescriptor
+    PLACE_KIND_UNSPECIFIED: _PlaceKind.ValueType  # 0
+    """Not used."""
+    PLACE_KIND_SCORE: _PlaceKind.ValueType  # 1
+    """Its score."""
+    PLACE_KIND_RESERVED: _PlaceKind.ValueType  # 2
+    """The place was reserved for new products."""
+    PLACE_KIND_EXPLORED: _PlaceKind.ValueType  # 3
+    """Chance, for the one drawn and for the one whose place it took."""
+
+class PlaceKind(_PlaceKind, metaclass=_PlaceKindEnumTypeWrapper):
+    """What put a product into its place."""
+
+PLACE_KIND_UNSPECIFIED: PlaceKind.ValueType  # 0
+"""Not used."""
+PLACE_KIND_SCORE: PlaceKind.ValueType  # 1
+"""Its score."""
+PLACE_KIND_RESERVED: PlaceKind.ValueType  # 2
+"""The place was reserved for new products."""
+PLACE_KIND_EXPLORED: PlaceKind.ValueType  # 3
+"""Chance, for the one drawn and for the one whose place it took."""
+Global___PlaceKind: _TypeAlias = PlaceKind  # noqa: Y015
+
 @_typing.final
 class RankCandidatesRequest(_message.Message):
     """Request of RankCandidates."""
@@ -31,10 +62,13 @@ class RankCandidatesRequest(_message.Message):
     CANDIDATES_FIELD_NUMBER: _builtins.int
     QUERY_VECTOR_FIELD_NUMBER: _builtins.int
     LIMIT_FIELD_NUMBER: _builtins.int
+    CATALOG_FIELD_NUMBER: _builtins.int
     policy: _builtins.str
     """Optional. Name of the policy; empty = `default`."""
     limit: _builtins.int
     """Optional. Places to fill; 0 = all candidates. Negative is INVALID_ARGUMENT."""
+    catalog: _builtins.str
+    """Optional. Catalogue whose statistics count; empty = `default`."""
     @_builtins.property
     def candidates(self) -> _containers.RepeatedCompositeFieldContainer[_candidate_pb2.Candidate]:
         """Required. 1 to 1,000 candidates (setting), each id at most once. Normalised
@@ -54,10 +88,11 @@ class RankCandidatesRequest(_message.Message):
         candidates: _abc.Iterable[_candidate_pb2.Candidate] | None = ...,
         query_vector: _vector_pb2.VectorBlock | None = ...,
         limit: _builtins.int = ...,
+        catalog: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["query_vector", b"query_vector"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["candidates", b"candidates", "limit", b"limit", "policy", b"policy", "query_vector", b"query_vector"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["candidates", b"candidates", "catalog", b"catalog", "limit", b"limit", "policy", b"policy", "query_vector", b"query_vector"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -72,6 +107,11 @@ class RankCandidatesResponse(_message.Message):
     RANKED_FIELD_NUMBER: _builtins.int
     POLICY_FIELD_NUMBER: _builtins.int
     FACTORS_FIELD_NUMBER: _builtins.int
+    PERSONAL_SHARE_FIELD_NUMBER: _builtins.int
+    personal_share: _builtins.float
+    """Share of the order that the visitor's interests decide, 0 to 1: the weight of
+    their term among all terms; 0 where no candidate has a `visitor` score.
+    """
     @_builtins.property
     def ranked(self) -> _containers.RepeatedCompositeFieldContainer[Global___RankedCandidate]:
         """Best first; ties by product id."""
@@ -90,10 +130,11 @@ class RankCandidatesResponse(_message.Message):
         ranked: _abc.Iterable[Global___RankedCandidate] | None = ...,
         policy: Global___PolicyIdentity | None = ...,
         factors: _explanation_pb2.FactorSchema | None = ...,
+        personal_share: _builtins.float = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["factors", b"factors", "policy", b"policy"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["factors", b"factors", "policy", b"policy", "ranked", b"ranked"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["factors", b"factors", "personal_share", b"personal_share", "policy", b"policy", "ranked", b"ranked"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -159,3 +200,215 @@ class PolicyIdentity(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___PolicyIdentity: _TypeAlias = PolicyIdentity  # noqa: Y015
+
+@_typing.final
+class RankRecommendationsRequest(_message.Message):
+    """Request of RankRecommendations."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    @_typing.final
+    class TitlesEntry(_message.Message):
+        DESCRIPTOR: _descriptor.Descriptor
+
+        KEY_FIELD_NUMBER: _builtins.int
+        VALUE_FIELD_NUMBER: _builtins.int
+        key: _builtins.str
+        value: _builtins.str
+        def __init__(
+            self,
+            *,
+            key: _builtins.str = ...,
+            value: _builtins.str = ...,
+        ) -> None: ...
+        _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+        def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+        _ClearFieldArgType: _TypeAlias = _typing.Literal["key", b"key", "value", b"value"]  # noqa: Y015
+        def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+        def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+    POLICY_FIELD_NUMBER: _builtins.int
+    CATALOG_FIELD_NUMBER: _builtins.int
+    CANDIDATES_FIELD_NUMBER: _builtins.int
+    LIMIT_FIELD_NUMBER: _builtins.int
+    BEHAVIOURS_FIELD_NUMBER: _builtins.int
+    TITLES_FIELD_NUMBER: _builtins.int
+    LANGUAGE_CODE_FIELD_NUMBER: _builtins.int
+    SEED_FIELD_NUMBER: _builtins.int
+    policy: _builtins.str
+    """Optional. Name of the policy; empty = `recommend`."""
+    catalog: _builtins.str
+    """Optional. Catalogue whose statistics count; empty = `default`."""
+    limit: _builtins.int
+    """Optional. Places to fill; 0 = all candidates. Negative is INVALID_ARGUMENT."""
+    language_code: _builtins.str
+    """Optional. Language of the reasons, BCP-47; `zh...` = Chinese, all else English."""
+    seed: _builtins.int
+    """Optional. Makes exploration repeatable: the same seed, the same draws. 0 = drawn
+    anew.
+    """
+    @_builtins.property
+    def candidates(self) -> _containers.RepeatedCompositeFieldContainer[Global___RecommendationCandidate]:
+        """Required. 1 to 1,000 candidates (setting), each id at most once."""
+
+    @_builtins.property
+    def behaviours(self) -> _containers.RepeatedCompositeFieldContainer[_behaviour_pb2.Behaviour]:
+        """Optional. What the visitor did, for reasons; up to 200 (setting)."""
+
+    @_builtins.property
+    def titles(self) -> _containers.ScalarMap[_builtins.str, _builtins.str]:
+        """Optional. Titles that reasons name, by product id; up to 300 (setting)."""
+
+    def __init__(
+        self,
+        *,
+        policy: _builtins.str = ...,
+        catalog: _builtins.str = ...,
+        candidates: _abc.Iterable[Global___RecommendationCandidate] | None = ...,
+        limit: _builtins.int = ...,
+        behaviours: _abc.Iterable[_behaviour_pb2.Behaviour] | None = ...,
+        titles: _abc.Mapping[_builtins.str, _builtins.str] | None = ...,
+        language_code: _builtins.str = ...,
+        seed: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["behaviours", b"behaviours", "candidates", b"candidates", "catalog", b"catalog", "language_code", b"language_code", "limit", b"limit", "policy", b"policy", "seed", b"seed", "titles", b"titles"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___RankRecommendationsRequest: _TypeAlias = RankRecommendationsRequest  # noqa: Y015
+
+@_typing.final
+class RecommendationCandidate(_message.Message):
+    """A product with what its sources say of it."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    CANDIDATE_FIELD_NUMBER: _builtins.int
+    SOURCES_FIELD_NUMBER: _builtins.int
+    CATEGORIES_FIELD_NUMBER: _builtins.int
+    INTEREST_FIELD_NUMBER: _builtins.int
+    interest: _builtins.int
+    """Place in retrieval's `interests`; absent = none."""
+    @_builtins.property
+    def candidate(self) -> _candidate_pb2.Candidate:
+        """Scores and signals. It may have no score at all."""
+
+    @_builtins.property
+    def sources(self) -> _containers.RepeatedCompositeFieldContainer[_recommendation_pb2.SourceScore]:
+        """What each source says; one entry per source and seed."""
+
+    @_builtins.property
+    def categories(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """Categories, as the summary has them; diversity goes by their first level."""
+
+    def __init__(
+        self,
+        *,
+        candidate: _candidate_pb2.Candidate | None = ...,
+        sources: _abc.Iterable[_recommendation_pb2.SourceScore] | None = ...,
+        categories: _abc.Iterable[_builtins.str] | None = ...,
+        interest: _builtins.int | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_interest", b"_interest", "candidate", b"candidate", "interest", b"interest"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_interest", b"_interest", "candidate", b"candidate", "categories", b"categories", "interest", b"interest", "sources", b"sources"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType__interest: _TypeAlias = _typing.Literal["interest"]  # noqa: Y015
+    _WhichOneofArgType__interest: _TypeAlias = _typing.Literal["_interest", b"_interest"]  # noqa: Y015
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__interest) -> _WhichOneofReturnType__interest | None: ...
+
+Global___RecommendationCandidate: _TypeAlias = RecommendationCandidate  # noqa: Y015
+
+@_typing.final
+class RankRecommendationsResponse(_message.Message):
+    """Reply of RankRecommendations."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    RANKED_FIELD_NUMBER: _builtins.int
+    POLICY_FIELD_NUMBER: _builtins.int
+    FACTORS_FIELD_NUMBER: _builtins.int
+    FEATURE_SCHEMA_FIELD_NUMBER: _builtins.int
+    feature_schema: _builtins.int
+    """Schema of `features`."""
+    @_builtins.property
+    def ranked(self) -> _containers.RepeatedCompositeFieldContainer[Global___RankedRecommendation]:
+        """In the order to show."""
+
+    @_builtins.property
+    def policy(self) -> Global___PolicyIdentity:
+        """The policy that decided."""
+
+    @_builtins.property
+    def factors(self) -> _explanation_pb2.FactorSchema:
+        """What `factor_values` of each candidate are."""
+
+    def __init__(
+        self,
+        *,
+        ranked: _abc.Iterable[Global___RankedRecommendation] | None = ...,
+        policy: Global___PolicyIdentity | None = ...,
+        factors: _explanation_pb2.FactorSchema | None = ...,
+        feature_schema: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["factors", b"factors", "policy", b"policy"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["factors", b"factors", "feature_schema", b"feature_schema", "policy", b"policy", "ranked", b"ranked"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___RankRecommendationsResponse: _TypeAlias = RankRecommendationsResponse  # noqa: Y015
+
+@_typing.final
+class RankedRecommendation(_message.Message):
+    """A recommendation in its place."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    PRODUCT_ID_FIELD_NUMBER: _builtins.int
+    SCORE_FIELD_NUMBER: _builtins.int
+    FACTOR_VALUES_FIELD_NUMBER: _builtins.int
+    PROPENSITY_FIELD_NUMBER: _builtins.int
+    REASON_FIELD_NUMBER: _builtins.int
+    PLACE_FIELD_NUMBER: _builtins.int
+    FEATURES_FIELD_NUMBER: _builtins.int
+    product_id: _builtins.str
+    """Id of the product."""
+    score: _builtins.float
+    """Score; only its order within this reply means something. A reserved place, or
+    one that was explored, may hold a lower score than the next.
+    """
+    propensity: _builtins.float
+    """Probability of this product in this place under the policy, above 0 to 1."""
+    place: Global___PlaceKind.ValueType
+    """What put it into its place."""
+    features: _builtins.bytes
+    """What was used to score it, to be kept with the impression; opaque."""
+    @_builtins.property
+    def factor_values(self) -> _containers.RepeatedScalarFieldContainer[_builtins.float]:
+        """As in RankedCandidate."""
+
+    @_builtins.property
+    def reason(self) -> _recommendation_pb2.Reason:
+        """Why it is shown."""
+
+    def __init__(
+        self,
+        *,
+        product_id: _builtins.str = ...,
+        score: _builtins.float = ...,
+        factor_values: _abc.Iterable[_builtins.float] | None = ...,
+        propensity: _builtins.float = ...,
+        reason: _recommendation_pb2.Reason | None = ...,
+        place: Global___PlaceKind.ValueType = ...,
+        features: _builtins.bytes = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["reason", b"reason"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["factor_values", b"factor_values", "features", b"features", "place", b"place", "product_id", b"product_id", "propensity", b"propensity", "reason", b"reason", "score", b"score"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___RankedRecommendation: _TypeAlias = RankedRecommendation  # noqa: Y015

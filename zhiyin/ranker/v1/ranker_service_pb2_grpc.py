@@ -40,6 +40,11 @@ class RankerServiceStub:
                 request_serializer=zhiyin_dot_ranker_dot_v1_dot_ranker__service__pb2.RankCandidatesRequest.SerializeToString,
                 response_deserializer=zhiyin_dot_ranker_dot_v1_dot_ranker__service__pb2.RankCandidatesResponse.FromString,
                 _registered_method=True)
+        self.RankRecommendations = channel.unary_unary(
+                '/zhiyin.ranker.v1.RankerService/RankRecommendations',
+                request_serializer=zhiyin_dot_ranker_dot_v1_dot_ranker__service__pb2.RankRecommendationsRequest.SerializeToString,
+                response_deserializer=zhiyin_dot_ranker_dot_v1_dot_ranker__service__pb2.RankRecommendationsResponse.FromString,
+                _registered_method=True)
 
 
 class RankerServiceServicer:
@@ -54,6 +59,15 @@ class RankerServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def RankRecommendations(self, request, context):
+        """Merges what the sources of a recommendation bring into one order, with reserved
+        places, exploration and reasons. NOT_FOUND for an unknown policy,
+        INVALID_ARGUMENT for one of another kind.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_RankerServiceServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -61,6 +75,11 @@ def add_RankerServiceServicer_to_server(servicer, server):
                     servicer.RankCandidates,
                     request_deserializer=zhiyin_dot_ranker_dot_v1_dot_ranker__service__pb2.RankCandidatesRequest.FromString,
                     response_serializer=zhiyin_dot_ranker_dot_v1_dot_ranker__service__pb2.RankCandidatesResponse.SerializeToString,
+            ),
+            'RankRecommendations': grpc.unary_unary_rpc_method_handler(
+                    servicer.RankRecommendations,
+                    request_deserializer=zhiyin_dot_ranker_dot_v1_dot_ranker__service__pb2.RankRecommendationsRequest.FromString,
+                    response_serializer=zhiyin_dot_ranker_dot_v1_dot_ranker__service__pb2.RankRecommendationsResponse.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -91,6 +110,33 @@ class RankerService:
             '/zhiyin.ranker.v1.RankerService/RankCandidates',
             zhiyin_dot_ranker_dot_v1_dot_ranker__service__pb2.RankCandidatesRequest.SerializeToString,
             zhiyin_dot_ranker_dot_v1_dot_ranker__service__pb2.RankCandidatesResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def RankRecommendations(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/zhiyin.ranker.v1.RankerService/RankRecommendations',
+            zhiyin_dot_ranker_dot_v1_dot_ranker__service__pb2.RankRecommendationsRequest.SerializeToString,
+            zhiyin_dot_ranker_dot_v1_dot_ranker__service__pb2.RankRecommendationsResponse.FromString,
             options,
             channel_credentials,
             insecure,

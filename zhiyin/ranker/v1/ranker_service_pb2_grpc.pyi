@@ -37,6 +37,11 @@ class RankerServiceStub:
     """Orders candidates by a policy. NOT_FOUND for an unknown policy;
     INVALID_ARGUMENT for a candidate without any score and vector.
     """
+    RankRecommendations: _grpc.UnaryUnaryMultiCallable[_ranker_service_pb2.RankRecommendationsRequest, _ranker_service_pb2.RankRecommendationsResponse]
+    """Merges what the sources of a recommendation bring into one order, with reserved
+    places, exploration and reasons. NOT_FOUND for an unknown policy,
+    INVALID_ARGUMENT for one of another kind.
+    """
 
 @_typing.type_check_only
 class RankerServiceAsyncStub(RankerServiceStub):
@@ -46,6 +51,11 @@ class RankerServiceAsyncStub(RankerServiceStub):
     RankCandidates: _aio.UnaryUnaryMultiCallable[_ranker_service_pb2.RankCandidatesRequest, _ranker_service_pb2.RankCandidatesResponse]  # type: ignore[assignment]
     """Orders candidates by a policy. NOT_FOUND for an unknown policy;
     INVALID_ARGUMENT for a candidate without any score and vector.
+    """
+    RankRecommendations: _aio.UnaryUnaryMultiCallable[_ranker_service_pb2.RankRecommendationsRequest, _ranker_service_pb2.RankRecommendationsResponse]  # type: ignore[assignment]
+    """Merges what the sources of a recommendation bring into one order, with reserved
+    places, exploration and reasons. NOT_FOUND for an unknown policy,
+    INVALID_ARGUMENT for one of another kind.
     """
 
 class RankerServiceServicer(metaclass=_abc_1.ABCMeta):
@@ -59,6 +69,17 @@ class RankerServiceServicer(metaclass=_abc_1.ABCMeta):
     ) -> _typing.Union[_ranker_service_pb2.RankCandidatesResponse, _abc.Awaitable[_ranker_service_pb2.RankCandidatesResponse]]:
         """Orders candidates by a policy. NOT_FOUND for an unknown policy;
         INVALID_ARGUMENT for a candidate without any score and vector.
+        """
+
+    @_abc_1.abstractmethod
+    def RankRecommendations(
+        self,
+        request: _ranker_service_pb2.RankRecommendationsRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_ranker_service_pb2.RankRecommendationsResponse, _abc.Awaitable[_ranker_service_pb2.RankRecommendationsResponse]]:
+        """Merges what the sources of a recommendation bring into one order, with reserved
+        places, exploration and reasons. NOT_FOUND for an unknown policy,
+        INVALID_ARGUMENT for one of another kind.
         """
 
 def add_RankerServiceServicer_to_server(servicer: RankerServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...

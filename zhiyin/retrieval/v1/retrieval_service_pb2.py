@@ -23,6 +23,7 @@ _sym_db = _symbol_database.Default()
 
 
 from google.protobuf import field_mask_pb2 as google_dot_protobuf_dot_field__mask__pb2
+from zhiyin.common.v1 import behaviour_pb2 as zhiyin_dot_common_dot_v1_dot_behaviour__pb2
 from zhiyin.common.v1 import candidate_pb2 as zhiyin_dot_common_dot_v1_dot_candidate__pb2
 from zhiyin.common.v1 import degradation_pb2 as zhiyin_dot_common_dot_v1_dot_degradation__pb2
 from zhiyin.common.v1 import filter_pb2 as zhiyin_dot_common_dot_v1_dot_filter__pb2
@@ -32,53 +33,65 @@ from zhiyin.common.v1 import result_set_pb2 as zhiyin_dot_common_dot_v1_dot_resu
 from zhiyin.common.v1 import write_pb2 as zhiyin_dot_common_dot_v1_dot_write__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n+zhiyin/retrieval/v1/retrieval_service.proto\x12\x13zhiyin.retrieval.v1\x1a google/protobuf/field_mask.proto\x1a zhiyin/common/v1/candidate.proto\x1a\"zhiyin/common/v1/degradation.proto\x1a\x1dzhiyin/common/v1/filter.proto\x1a\x1czhiyin/common/v1/model.proto\x1a\x1ezhiyin/common/v1/product.proto\x1a!zhiyin/common/v1/result_set.proto\x1a\x1czhiyin/common/v1/write.proto\"\xb7\x01\n\x15UpsertProductsRequest\x12\x0f\n\x07\x63\x61talog\x18\x01 \x01(\t\x12+\n\x08products\x18\x02 \x03(\x0b\x32\x19.zhiyin.common.v1.Product\x12/\n\nwait_until\x18\x03 \x01(\x0e\x32\x1b.zhiyin.common.v1.WaitUntil\x12/\n\x0bupdate_mask\x18\x04 \x01(\x0b\x32\x1a.google.protobuf.FieldMask\"\x84\x01\n\x16UpsertProductsResponse\x12\x35\n\x07results\x18\x01 \x03(\x0b\x32$.zhiyin.common.v1.ProductWriteResult\x12\x33\n\x0c\x64\x65gradations\x18\x02 \x03(\x0b\x32\x1d.zhiyin.common.v1.Degradation\"n\n\x15\x44\x65leteProductsRequest\x12\x0f\n\x07\x63\x61talog\x18\x01 \x01(\t\x12\x13\n\x0bproduct_ids\x18\x02 \x03(\t\x12/\n\nwait_until\x18\x03 \x01(\x0e\x32\x1b.zhiyin.common.v1.WaitUntil\"\x84\x01\n\x16\x44\x65leteProductsResponse\x12\x35\n\x07results\x18\x01 \x03(\x0b\x32$.zhiyin.common.v1.ProductWriteResult\x12\x33\n\x0c\x64\x65gradations\x18\x02 \x03(\x0b\x32\x1d.zhiyin.common.v1.Degradation\"8\n\x11GetProductRequest\x12\x0f\n\x07\x63\x61talog\x18\x01 \x01(\t\x12\x12\n\nproduct_id\x18\x02 \x01(\t\"v\n\x12GetProductResponse\x12*\n\x07product\x18\x01 \x01(\x0b\x32\x19.zhiyin.common.v1.Product\x12\x34\n\x0bindex_state\x18\x02 \x01(\x0e\x32\x1f.zhiyin.retrieval.v1.IndexState\"\xc9\x02\n\x17SearchCandidatesRequest\x12\x0f\n\x07\x63\x61talog\x18\x01 \x01(\t\x12\r\n\x05query\x18\x02 \x01(\t\x12/\n\x06\x66ilter\x18\x03 \x01(\x0b\x32\x1f.zhiyin.common.v1.ProductFilter\x12\x0e\n\x06region\x18\x04 \x01(\t\x12\r\n\x05limit\x18\x05 \x01(\x05\x12+\n\x06\x66\x61\x63\x65ts\x18\x06 \x03(\x0b\x32\x1b.zhiyin.common.v1.FacetSpec\x12*\n\x05order\x18\x07 \x01(\x0e\x32\x1b.zhiyin.common.v1.SortOrder\x12\x34\n\nrelaxation\x18\x08 \x01(\x0e\x32 .zhiyin.common.v1.RelaxationMode\x12/\n\x08variants\x18\t \x01(\x0e\x32\x1d.zhiyin.common.v1.VariantMode\"\xf6\x01\n\x18SearchCandidatesResponse\x12\x30\n\x05\x66ound\x18\x01 \x03(\x0b\x32!.zhiyin.retrieval.v1.FoundProduct\x12+\n\x05usage\x18\x02 \x01(\x0b\x32\x1c.zhiyin.common.v1.ModelUsage\x12\x15\n\rindex_version\x18\x03 \x01(\t\x12\x33\n\x0c\x64\x65gradations\x18\x04 \x03(\x0b\x32\x1d.zhiyin.common.v1.Degradation\x12/\n\nresult_set\x18\x05 \x01(\x0b\x32\x1b.zhiyin.common.v1.ResultSet\"\x8e\x01\n\x0c\x46oundProduct\x12.\n\tcandidate\x18\x01 \x01(\x0b\x32\x1b.zhiyin.common.v1.Candidate\x12\x31\n\x07summary\x18\x02 \x01(\x0b\x32 .zhiyin.common.v1.ProductSummary\x12\x1b\n\x13other_variant_count\x18\x03 \x01(\x05\"\xe0\x01\n\x1a\x46indSimilarProductsRequest\x12\x0f\n\x07\x63\x61talog\x18\x01 \x01(\t\x12\x12\n\nproduct_id\x18\x02 \x01(\t\x12/\n\x06\x66ilter\x18\x03 \x01(\x0b\x32\x1f.zhiyin.common.v1.ProductFilter\x12\x0e\n\x06region\x18\x04 \x01(\t\x12\r\n\x05limit\x18\x05 \x01(\x05\x12\x1c\n\x14\x65xcluded_product_ids\x18\x06 \x03(\t\x12/\n\x08variants\x18\x07 \x01(\x0e\x32\x1d.zhiyin.common.v1.VariantMode\"\xcc\x01\n\x1b\x46indSimilarProductsResponse\x12\x30\n\x05\x66ound\x18\x01 \x03(\x0b\x32!.zhiyin.retrieval.v1.FoundProduct\x12\x15\n\rindex_version\x18\x02 \x01(\t\x12\x33\n\x0c\x64\x65gradations\x18\x03 \x03(\x0b\x32\x1d.zhiyin.common.v1.Degradation\x12/\n\nresult_set\x18\x04 \x01(\x0b\x32\x1b.zhiyin.common.v1.ResultSet\"K\n\x13GetSummariesRequest\x12\x0f\n\x07\x63\x61talog\x18\x01 \x01(\t\x12\x13\n\x0bproduct_ids\x18\x02 \x03(\t\x12\x0e\n\x06region\x18\x03 \x01(\t\"K\n\x14GetSummariesResponse\x12\x33\n\tsummaries\x18\x01 \x03(\x0b\x32 .zhiyin.common.v1.ProductSummary\"\xb8\x01\n\x13UpdateOffersRequest\x12\x0f\n\x07\x63\x61talog\x18\x01 \x01(\t\x12.\n\x07updates\x18\x02 \x03(\x0b\x32\x1d.zhiyin.common.v1.OfferUpdate\x12/\n\x0bupdate_mask\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.FieldMask\x12/\n\nwait_until\x18\x04 \x01(\x0e\x32\x1b.zhiyin.common.v1.WaitUntil\"\x80\x01\n\x14UpdateOffersResponse\x12\x33\n\x07results\x18\x01 \x03(\x0b\x32\".zhiyin.common.v1.OfferWriteResult\x12\x33\n\x0c\x64\x65gradations\x18\x02 \x03(\x0b\x32\x1d.zhiyin.common.v1.Degradation\"?\n\x17\x42\x61tchGetProductsRequest\x12\x0f\n\x07\x63\x61talog\x18\x01 \x01(\t\x12\x13\n\x0bproduct_ids\x18\x02 \x03(\t\"G\n\x18\x42\x61tchGetProductsResponse\x12+\n\x08products\x18\x01 \x03(\x0b\x32\x19.zhiyin.common.v1.Product\"\x9c\x01\n\x13ListProductsRequest\x12\x0f\n\x07\x63\x61talog\x18\x01 \x01(\t\x12\x11\n\tpage_size\x18\x02 \x01(\x05\x12\x18\n\x10\x61\x66ter_product_id\x18\x03 \x01(\t\x12\x1a\n\x12primary_product_id\x18\x04 \x01(\t\x12+\n\x04view\x18\x05 \x01(\x0e\x32\x1d.zhiyin.common.v1.ProductView\"Q\n\x14ListProductsResponse\x12+\n\x08products\x18\x01 \x03(\x0b\x32\x19.zhiyin.common.v1.Product\x12\x0c\n\x04more\x18\x02 \x01(\x08*z\n\nIndexState\x12\x1b\n\x17INDEX_STATE_UNSPECIFIED\x10\x00\x12\x17\n\x13INDEX_STATE_PENDING\x10\x01\x12\x1a\n\x16INDEX_STATE_WORDS_ONLY\x10\x02\x12\x1a\n\x16INDEX_STATE_SEARCHABLE\x10\x03\x32\xd2\x07\n\x10RetrievalService\x12i\n\x0eUpsertProducts\x12*.zhiyin.retrieval.v1.UpsertProductsRequest\x1a+.zhiyin.retrieval.v1.UpsertProductsResponse\x12i\n\x0e\x44\x65leteProducts\x12*.zhiyin.retrieval.v1.DeleteProductsRequest\x1a+.zhiyin.retrieval.v1.DeleteProductsResponse\x12]\n\nGetProduct\x12&.zhiyin.retrieval.v1.GetProductRequest\x1a\'.zhiyin.retrieval.v1.GetProductResponse\x12\x63\n\x0cUpdateOffers\x12(.zhiyin.retrieval.v1.UpdateOffersRequest\x1a).zhiyin.retrieval.v1.UpdateOffersResponse\x12o\n\x10\x42\x61tchGetProducts\x12,.zhiyin.retrieval.v1.BatchGetProductsRequest\x1a-.zhiyin.retrieval.v1.BatchGetProductsResponse\x12\x63\n\x0cListProducts\x12(.zhiyin.retrieval.v1.ListProductsRequest\x1a).zhiyin.retrieval.v1.ListProductsResponse\x12o\n\x10SearchCandidates\x12,.zhiyin.retrieval.v1.SearchCandidatesRequest\x1a-.zhiyin.retrieval.v1.SearchCandidatesResponse\x12x\n\x13\x46indSimilarProducts\x12/.zhiyin.retrieval.v1.FindSimilarProductsRequest\x1a\x30.zhiyin.retrieval.v1.FindSimilarProductsResponse\x12\x63\n\x0cGetSummaries\x12(.zhiyin.retrieval.v1.GetSummariesRequest\x1a).zhiyin.retrieval.v1.GetSummariesResponseb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n+zhiyin/retrieval/v1/retrieval_service.proto\x12\x13zhiyin.retrieval.v1\x1a google/protobuf/field_mask.proto\x1a zhiyin/common/v1/behaviour.proto\x1a zhiyin/common/v1/candidate.proto\x1a\"zhiyin/common/v1/degradation.proto\x1a\x1dzhiyin/common/v1/filter.proto\x1a\x1czhiyin/common/v1/model.proto\x1a\x1ezhiyin/common/v1/product.proto\x1a!zhiyin/common/v1/result_set.proto\x1a\x1czhiyin/common/v1/write.proto\"\xb7\x01\n\x15UpsertProductsRequest\x12\x0f\n\x07\x63\x61talog\x18\x01 \x01(\t\x12+\n\x08products\x18\x02 \x03(\x0b\x32\x19.zhiyin.common.v1.Product\x12/\n\nwait_until\x18\x03 \x01(\x0e\x32\x1b.zhiyin.common.v1.WaitUntil\x12/\n\x0bupdate_mask\x18\x04 \x01(\x0b\x32\x1a.google.protobuf.FieldMask\"\x84\x01\n\x16UpsertProductsResponse\x12\x35\n\x07results\x18\x01 \x03(\x0b\x32$.zhiyin.common.v1.ProductWriteResult\x12\x33\n\x0c\x64\x65gradations\x18\x02 \x03(\x0b\x32\x1d.zhiyin.common.v1.Degradation\"n\n\x15\x44\x65leteProductsRequest\x12\x0f\n\x07\x63\x61talog\x18\x01 \x01(\t\x12\x13\n\x0bproduct_ids\x18\x02 \x03(\t\x12/\n\nwait_until\x18\x03 \x01(\x0e\x32\x1b.zhiyin.common.v1.WaitUntil\"\x84\x01\n\x16\x44\x65leteProductsResponse\x12\x35\n\x07results\x18\x01 \x03(\x0b\x32$.zhiyin.common.v1.ProductWriteResult\x12\x33\n\x0c\x64\x65gradations\x18\x02 \x03(\x0b\x32\x1d.zhiyin.common.v1.Degradation\"8\n\x11GetProductRequest\x12\x0f\n\x07\x63\x61talog\x18\x01 \x01(\t\x12\x12\n\nproduct_id\x18\x02 \x01(\t\"v\n\x12GetProductResponse\x12*\n\x07product\x18\x01 \x01(\x0b\x32\x19.zhiyin.common.v1.Product\x12\x34\n\x0bindex_state\x18\x02 \x01(\x0e\x32\x1f.zhiyin.retrieval.v1.IndexState\"\xfa\x02\n\x17SearchCandidatesRequest\x12\x0f\n\x07\x63\x61talog\x18\x01 \x01(\t\x12\r\n\x05query\x18\x02 \x01(\t\x12/\n\x06\x66ilter\x18\x03 \x01(\x0b\x32\x1f.zhiyin.common.v1.ProductFilter\x12\x0e\n\x06region\x18\x04 \x01(\t\x12\r\n\x05limit\x18\x05 \x01(\x05\x12+\n\x06\x66\x61\x63\x65ts\x18\x06 \x03(\x0b\x32\x1b.zhiyin.common.v1.FacetSpec\x12*\n\x05order\x18\x07 \x01(\x0e\x32\x1b.zhiyin.common.v1.SortOrder\x12\x34\n\nrelaxation\x18\x08 \x01(\x0e\x32 .zhiyin.common.v1.RelaxationMode\x12/\n\x08variants\x18\t \x01(\x0e\x32\x1d.zhiyin.common.v1.VariantMode\x12/\n\nbehaviours\x18\n \x03(\x0b\x32\x1b.zhiyin.common.v1.Behaviour\"\xf6\x01\n\x18SearchCandidatesResponse\x12\x30\n\x05\x66ound\x18\x01 \x03(\x0b\x32!.zhiyin.retrieval.v1.FoundProduct\x12+\n\x05usage\x18\x02 \x01(\x0b\x32\x1c.zhiyin.common.v1.ModelUsage\x12\x15\n\rindex_version\x18\x03 \x01(\t\x12\x33\n\x0c\x64\x65gradations\x18\x04 \x03(\x0b\x32\x1d.zhiyin.common.v1.Degradation\x12/\n\nresult_set\x18\x05 \x01(\x0b\x32\x1b.zhiyin.common.v1.ResultSet\"\x8e\x01\n\x0c\x46oundProduct\x12.\n\tcandidate\x18\x01 \x01(\x0b\x32\x1b.zhiyin.common.v1.Candidate\x12\x31\n\x07summary\x18\x02 \x01(\x0b\x32 .zhiyin.common.v1.ProductSummary\x12\x1b\n\x13other_variant_count\x18\x03 \x01(\x05\"\xe0\x01\n\x1a\x46indSimilarProductsRequest\x12\x0f\n\x07\x63\x61talog\x18\x01 \x01(\t\x12\x12\n\nproduct_id\x18\x02 \x01(\t\x12/\n\x06\x66ilter\x18\x03 \x01(\x0b\x32\x1f.zhiyin.common.v1.ProductFilter\x12\x0e\n\x06region\x18\x04 \x01(\t\x12\r\n\x05limit\x18\x05 \x01(\x05\x12\x1c\n\x14\x65xcluded_product_ids\x18\x06 \x03(\t\x12/\n\x08variants\x18\x07 \x01(\x0e\x32\x1d.zhiyin.common.v1.VariantMode\"\xcc\x01\n\x1b\x46indSimilarProductsResponse\x12\x30\n\x05\x66ound\x18\x01 \x03(\x0b\x32!.zhiyin.retrieval.v1.FoundProduct\x12\x15\n\rindex_version\x18\x02 \x01(\t\x12\x33\n\x0c\x64\x65gradations\x18\x03 \x03(\x0b\x32\x1d.zhiyin.common.v1.Degradation\x12/\n\nresult_set\x18\x04 \x01(\x0b\x32\x1b.zhiyin.common.v1.ResultSet\"\x7f\n\x13GetSummariesRequest\x12\x0f\n\x07\x63\x61talog\x18\x01 \x01(\t\x12\x13\n\x0bproduct_ids\x18\x02 \x03(\t\x12\x0e\n\x06region\x18\x03 \x01(\t\x12\x32\n\x06origin\x18\x04 \x01(\x0e\x32\".zhiyin.retrieval.v1.SummaryOrigin\"K\n\x14GetSummariesResponse\x12\x33\n\tsummaries\x18\x01 \x03(\x0b\x32 .zhiyin.common.v1.ProductSummary\"\xb8\x01\n\x13UpdateOffersRequest\x12\x0f\n\x07\x63\x61talog\x18\x01 \x01(\t\x12.\n\x07updates\x18\x02 \x03(\x0b\x32\x1d.zhiyin.common.v1.OfferUpdate\x12/\n\x0bupdate_mask\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.FieldMask\x12/\n\nwait_until\x18\x04 \x01(\x0e\x32\x1b.zhiyin.common.v1.WaitUntil\"\x80\x01\n\x14UpdateOffersResponse\x12\x33\n\x07results\x18\x01 \x03(\x0b\x32\".zhiyin.common.v1.OfferWriteResult\x12\x33\n\x0c\x64\x65gradations\x18\x02 \x03(\x0b\x32\x1d.zhiyin.common.v1.Degradation\"?\n\x17\x42\x61tchGetProductsRequest\x12\x0f\n\x07\x63\x61talog\x18\x01 \x01(\t\x12\x13\n\x0bproduct_ids\x18\x02 \x03(\t\"G\n\x18\x42\x61tchGetProductsResponse\x12+\n\x08products\x18\x01 \x03(\x0b\x32\x19.zhiyin.common.v1.Product\"\x9c\x01\n\x13ListProductsRequest\x12\x0f\n\x07\x63\x61talog\x18\x01 \x01(\t\x12\x11\n\tpage_size\x18\x02 \x01(\x05\x12\x18\n\x10\x61\x66ter_product_id\x18\x03 \x01(\t\x12\x1a\n\x12primary_product_id\x18\x04 \x01(\t\x12+\n\x04view\x18\x05 \x01(\x0e\x32\x1d.zhiyin.common.v1.ProductView\"Q\n\x14ListProductsResponse\x12+\n\x08products\x18\x01 \x03(\x0b\x32\x19.zhiyin.common.v1.Product\x12\x0c\n\x04more\x18\x02 \x01(\x08\"\xee\x02\n\x1aRecommendCandidatesRequest\x12\x0f\n\x07\x63\x61talog\x18\x01 \x01(\t\x12/\n\nbehaviours\x18\x02 \x03(\x0b\x32\x1b.zhiyin.common.v1.Behaviour\x12\x18\n\x10page_product_ids\x18\x03 \x03(\t\x12\x19\n\x11\x65xtra_product_ids\x18\x04 \x03(\t\x12\x1c\n\x14\x65xcluded_product_ids\x18\x05 \x03(\t\x12/\n\x06\x66ilter\x18\x06 \x01(\x0b\x32\x1f.zhiyin.common.v1.ProductFilter\x12\x0e\n\x06region\x18\x07 \x01(\t\x12\r\n\x05limit\x18\x08 \x01(\x05\x12:\n\x0e\x63\x61tegory_scope\x18\t \x01(\x0e\x32\".zhiyin.retrieval.v1.CategoryScope\x12/\n\x08variants\x18\n \x01(\x0e\x32\x1d.zhiyin.common.v1.VariantMode\"\xba\x02\n\x1bRecommendCandidatesResponse\x12\x36\n\x05\x66ound\x18\x01 \x03(\x0b\x32\'.zhiyin.retrieval.v1.RecommendedProduct\x12\x30\n\tinterests\x18\x02 \x03(\x0b\x32\x1d.zhiyin.retrieval.v1.Interest\x12\x38\n\x0eseed_summaries\x18\x03 \x03(\x0b\x32 .zhiyin.common.v1.ProductSummary\x12+\n\x05usage\x18\x04 \x01(\x0b\x32\x1c.zhiyin.common.v1.ModelUsage\x12\x15\n\rindex_version\x18\x05 \x01(\t\x12\x33\n\x0c\x64\x65gradations\x18\x06 \x03(\x0b\x32\x1d.zhiyin.common.v1.Degradation\"\xc4\x02\n\x12RecommendedProduct\x12.\n\tcandidate\x18\x01 \x01(\x0b\x32\x1b.zhiyin.common.v1.Candidate\x12\x31\n\x07summary\x18\x02 \x01(\x0b\x32 .zhiyin.common.v1.ProductSummary\x12\x1b\n\x13other_variant_count\x18\x03 \x01(\x05\x12\x15\n\x08interest\x18\x04 \x01(\x05H\x00\x88\x01\x01\x12\x17\n\x0finterest_cosine\x18\x05 \x01(\x01\x12\x17\n\x0fseed_product_id\x18\x06 \x01(\t\x12\x18\n\x0bpage_cosine\x18\x07 \x01(\x01H\x01\x88\x01\x01\x12\x17\n\x0fpage_product_id\x18\x08 \x01(\t\x12\x15\n\ris_by_content\x18\t \x01(\x08\x42\x0b\n\t_interestB\x0e\n\x0c_page_cosine\"-\n\x08Interest\x12\r\n\x05share\x18\x01 \x01(\x01\x12\x12\n\nbehaviours\x18\x02 \x03(\x05*z\n\nIndexState\x12\x1b\n\x17INDEX_STATE_UNSPECIFIED\x10\x00\x12\x17\n\x13INDEX_STATE_PENDING\x10\x01\x12\x1a\n\x16INDEX_STATE_WORDS_ONLY\x10\x02\x12\x1a\n\x16INDEX_STATE_SEARCHABLE\x10\x03*f\n\rSummaryOrigin\x12\x1e\n\x1aSUMMARY_ORIGIN_UNSPECIFIED\x10\x00\x12\x18\n\x14SUMMARY_ORIGIN_INDEX\x10\x01\x12\x1b\n\x17SUMMARY_ORIGIN_DATABASE\x10\x02*b\n\rCategoryScope\x12\x1e\n\x1a\x43\x41TEGORY_SCOPE_UNSPECIFIED\x10\x00\x12\x16\n\x12\x43\x41TEGORY_SCOPE_ALL\x10\x01\x12\x19\n\x15\x43\x41TEGORY_SCOPE_ACROSS\x10\x02\x32\xcc\x08\n\x10RetrievalService\x12i\n\x0eUpsertProducts\x12*.zhiyin.retrieval.v1.UpsertProductsRequest\x1a+.zhiyin.retrieval.v1.UpsertProductsResponse\x12i\n\x0e\x44\x65leteProducts\x12*.zhiyin.retrieval.v1.DeleteProductsRequest\x1a+.zhiyin.retrieval.v1.DeleteProductsResponse\x12]\n\nGetProduct\x12&.zhiyin.retrieval.v1.GetProductRequest\x1a\'.zhiyin.retrieval.v1.GetProductResponse\x12\x63\n\x0cUpdateOffers\x12(.zhiyin.retrieval.v1.UpdateOffersRequest\x1a).zhiyin.retrieval.v1.UpdateOffersResponse\x12o\n\x10\x42\x61tchGetProducts\x12,.zhiyin.retrieval.v1.BatchGetProductsRequest\x1a-.zhiyin.retrieval.v1.BatchGetProductsResponse\x12\x63\n\x0cListProducts\x12(.zhiyin.retrieval.v1.ListProductsRequest\x1a).zhiyin.retrieval.v1.ListProductsResponse\x12o\n\x10SearchCandidates\x12,.zhiyin.retrieval.v1.SearchCandidatesRequest\x1a-.zhiyin.retrieval.v1.SearchCandidatesResponse\x12x\n\x13\x46indSimilarProducts\x12/.zhiyin.retrieval.v1.FindSimilarProductsRequest\x1a\x30.zhiyin.retrieval.v1.FindSimilarProductsResponse\x12x\n\x13RecommendCandidates\x12/.zhiyin.retrieval.v1.RecommendCandidatesRequest\x1a\x30.zhiyin.retrieval.v1.RecommendCandidatesResponse\x12\x63\n\x0cGetSummaries\x12(.zhiyin.retrieval.v1.GetSummariesRequest\x1a).zhiyin.retrieval.v1.GetSummariesResponseb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'zhiyin.retrieval.v1.retrieval_service_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
-  _globals['_INDEXSTATE']._serialized_start=3088
-  _globals['_INDEXSTATE']._serialized_end=3210
-  _globals['_UPSERTPRODUCTSREQUEST']._serialized_start=331
-  _globals['_UPSERTPRODUCTSREQUEST']._serialized_end=514
-  _globals['_UPSERTPRODUCTSRESPONSE']._serialized_start=517
-  _globals['_UPSERTPRODUCTSRESPONSE']._serialized_end=649
-  _globals['_DELETEPRODUCTSREQUEST']._serialized_start=651
-  _globals['_DELETEPRODUCTSREQUEST']._serialized_end=761
-  _globals['_DELETEPRODUCTSRESPONSE']._serialized_start=764
-  _globals['_DELETEPRODUCTSRESPONSE']._serialized_end=896
-  _globals['_GETPRODUCTREQUEST']._serialized_start=898
-  _globals['_GETPRODUCTREQUEST']._serialized_end=954
-  _globals['_GETPRODUCTRESPONSE']._serialized_start=956
-  _globals['_GETPRODUCTRESPONSE']._serialized_end=1074
-  _globals['_SEARCHCANDIDATESREQUEST']._serialized_start=1077
-  _globals['_SEARCHCANDIDATESREQUEST']._serialized_end=1406
-  _globals['_SEARCHCANDIDATESRESPONSE']._serialized_start=1409
-  _globals['_SEARCHCANDIDATESRESPONSE']._serialized_end=1655
-  _globals['_FOUNDPRODUCT']._serialized_start=1658
-  _globals['_FOUNDPRODUCT']._serialized_end=1800
-  _globals['_FINDSIMILARPRODUCTSREQUEST']._serialized_start=1803
-  _globals['_FINDSIMILARPRODUCTSREQUEST']._serialized_end=2027
-  _globals['_FINDSIMILARPRODUCTSRESPONSE']._serialized_start=2030
-  _globals['_FINDSIMILARPRODUCTSRESPONSE']._serialized_end=2234
-  _globals['_GETSUMMARIESREQUEST']._serialized_start=2236
-  _globals['_GETSUMMARIESREQUEST']._serialized_end=2311
-  _globals['_GETSUMMARIESRESPONSE']._serialized_start=2313
-  _globals['_GETSUMMARIESRESPONSE']._serialized_end=2388
-  _globals['_UPDATEOFFERSREQUEST']._serialized_start=2391
-  _globals['_UPDATEOFFERSREQUEST']._serialized_end=2575
-  _globals['_UPDATEOFFERSRESPONSE']._serialized_start=2578
-  _globals['_UPDATEOFFERSRESPONSE']._serialized_end=2706
-  _globals['_BATCHGETPRODUCTSREQUEST']._serialized_start=2708
-  _globals['_BATCHGETPRODUCTSREQUEST']._serialized_end=2771
-  _globals['_BATCHGETPRODUCTSRESPONSE']._serialized_start=2773
-  _globals['_BATCHGETPRODUCTSRESPONSE']._serialized_end=2844
-  _globals['_LISTPRODUCTSREQUEST']._serialized_start=2847
-  _globals['_LISTPRODUCTSREQUEST']._serialized_end=3003
-  _globals['_LISTPRODUCTSRESPONSE']._serialized_start=3005
-  _globals['_LISTPRODUCTSRESPONSE']._serialized_end=3086
-  _globals['_RETRIEVALSERVICE']._serialized_start=3213
-  _globals['_RETRIEVALSERVICE']._serialized_end=4191
+  _globals['_INDEXSTATE']._serialized_start=4283
+  _globals['_INDEXSTATE']._serialized_end=4405
+  _globals['_SUMMARYORIGIN']._serialized_start=4407
+  _globals['_SUMMARYORIGIN']._serialized_end=4509
+  _globals['_CATEGORYSCOPE']._serialized_start=4511
+  _globals['_CATEGORYSCOPE']._serialized_end=4609
+  _globals['_UPSERTPRODUCTSREQUEST']._serialized_start=365
+  _globals['_UPSERTPRODUCTSREQUEST']._serialized_end=548
+  _globals['_UPSERTPRODUCTSRESPONSE']._serialized_start=551
+  _globals['_UPSERTPRODUCTSRESPONSE']._serialized_end=683
+  _globals['_DELETEPRODUCTSREQUEST']._serialized_start=685
+  _globals['_DELETEPRODUCTSREQUEST']._serialized_end=795
+  _globals['_DELETEPRODUCTSRESPONSE']._serialized_start=798
+  _globals['_DELETEPRODUCTSRESPONSE']._serialized_end=930
+  _globals['_GETPRODUCTREQUEST']._serialized_start=932
+  _globals['_GETPRODUCTREQUEST']._serialized_end=988
+  _globals['_GETPRODUCTRESPONSE']._serialized_start=990
+  _globals['_GETPRODUCTRESPONSE']._serialized_end=1108
+  _globals['_SEARCHCANDIDATESREQUEST']._serialized_start=1111
+  _globals['_SEARCHCANDIDATESREQUEST']._serialized_end=1489
+  _globals['_SEARCHCANDIDATESRESPONSE']._serialized_start=1492
+  _globals['_SEARCHCANDIDATESRESPONSE']._serialized_end=1738
+  _globals['_FOUNDPRODUCT']._serialized_start=1741
+  _globals['_FOUNDPRODUCT']._serialized_end=1883
+  _globals['_FINDSIMILARPRODUCTSREQUEST']._serialized_start=1886
+  _globals['_FINDSIMILARPRODUCTSREQUEST']._serialized_end=2110
+  _globals['_FINDSIMILARPRODUCTSRESPONSE']._serialized_start=2113
+  _globals['_FINDSIMILARPRODUCTSRESPONSE']._serialized_end=2317
+  _globals['_GETSUMMARIESREQUEST']._serialized_start=2319
+  _globals['_GETSUMMARIESREQUEST']._serialized_end=2446
+  _globals['_GETSUMMARIESRESPONSE']._serialized_start=2448
+  _globals['_GETSUMMARIESRESPONSE']._serialized_end=2523
+  _globals['_UPDATEOFFERSREQUEST']._serialized_start=2526
+  _globals['_UPDATEOFFERSREQUEST']._serialized_end=2710
+  _globals['_UPDATEOFFERSRESPONSE']._serialized_start=2713
+  _globals['_UPDATEOFFERSRESPONSE']._serialized_end=2841
+  _globals['_BATCHGETPRODUCTSREQUEST']._serialized_start=2843
+  _globals['_BATCHGETPRODUCTSREQUEST']._serialized_end=2906
+  _globals['_BATCHGETPRODUCTSRESPONSE']._serialized_start=2908
+  _globals['_BATCHGETPRODUCTSRESPONSE']._serialized_end=2979
+  _globals['_LISTPRODUCTSREQUEST']._serialized_start=2982
+  _globals['_LISTPRODUCTSREQUEST']._serialized_end=3138
+  _globals['_LISTPRODUCTSRESPONSE']._serialized_start=3140
+  _globals['_LISTPRODUCTSRESPONSE']._serialized_end=3221
+  _globals['_RECOMMENDCANDIDATESREQUEST']._serialized_start=3224
+  _globals['_RECOMMENDCANDIDATESREQUEST']._serialized_end=3590
+  _globals['_RECOMMENDCANDIDATESRESPONSE']._serialized_start=3593
+  _globals['_RECOMMENDCANDIDATESRESPONSE']._serialized_end=3907
+  _globals['_RECOMMENDEDPRODUCT']._serialized_start=3910
+  _globals['_RECOMMENDEDPRODUCT']._serialized_end=4234
+  _globals['_INTEREST']._serialized_start=4236
+  _globals['_INTEREST']._serialized_end=4281
+  _globals['_RETRIEVALSERVICE']._serialized_start=4612
+  _globals['_RETRIEVALSERVICE']._serialized_end=5712
 # @@protoc_insertion_point(module_scope)

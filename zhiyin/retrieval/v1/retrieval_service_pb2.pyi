@@ -9,6 +9,7 @@ from google.protobuf import field_mask_pb2 as _field_mask_pb2
 from google.protobuf import message as _message
 from google.protobuf.internal import containers as _containers
 from google.protobuf.internal import enum_type_wrapper as _enum_type_wrapper
+from zhiyin.common.v1 import behaviour_pb2 as _behaviour_pb2
 from zhiyin.common.v1 import candidate_pb2 as _candidate_pb2
 from zhiyin.common.v1 import degradation_pb2 as _degradation_pb2
 from zhiyin.common.v1 import filter_pb2 as _filter_pb2
@@ -54,6 +55,58 @@ INDEX_STATE_WORDS_ONLY: IndexState.ValueType  # 2
 INDEX_STATE_SEARCHABLE: IndexState.ValueType  # 3
 """Found by words and by meaning."""
 Global___IndexState: _TypeAlias = IndexState  # noqa: Y015
+
+class _SummaryOrigin:
+    ValueType = _typing.NewType("ValueType", _builtins.int)
+    V: _TypeAlias = ValueType  # noqa: Y015
+
+class _SummaryOriginEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_SummaryOrigin.ValueType], _builtins.type):
+    DESCRIPTOR: _descriptor.EnumDescriptor
+    SUMMARY_ORIGIN_UNSPECIFIED: _SummaryOrigin.ValueType  # 0
+    """Read as SUMMARY_ORIGIN_INDEX."""
+    SUMMARY_ORIGIN_INDEX: _SummaryOrigin.ValueType  # 1
+    """From the index, or from the database where the index cannot be reached."""
+    SUMMARY_ORIGIN_DATABASE: _SummaryOrigin.ValueType  # 2
+    """From the database: the caller knows that the index cannot be reached."""
+
+class SummaryOrigin(_SummaryOrigin, metaclass=_SummaryOriginEnumTypeWrapper):
+    """Where summaries come from."""
+
+SUMMARY_ORIGIN_UNSPECIFIED: SummaryOrigin.ValueType  # 0
+"""Read as SUMMARY_ORIGIN_INDEX."""
+SUMMARY_ORIGIN_INDEX: SummaryOrigin.ValueType  # 1
+"""From the index, or from the database where the index cannot be reached."""
+SUMMARY_ORIGIN_DATABASE: SummaryOrigin.ValueType  # 2
+"""From the database: the caller knows that the index cannot be reached."""
+Global___SummaryOrigin: _TypeAlias = SummaryOrigin  # noqa: Y015
+
+class _CategoryScope:
+    ValueType = _typing.NewType("ValueType", _builtins.int)
+    V: _TypeAlias = ValueType  # noqa: Y015
+
+class _CategoryScopeEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_CategoryScope.ValueType], _builtins.type):
+    DESCRIPTOR: _descriptor.EnumDescriptor
+    CATEGORY_SCOPE_UNSPECIFIED: _CategoryScope.ValueType  # 0
+    """Read as CATEGORY_SCOPE_ALL."""
+    CATEGORY_SCOPE_ALL: _CategoryScope.ValueType  # 1
+    """From all."""
+    CATEGORY_SCOPE_ACROSS: _CategoryScope.ValueType  # 2
+    """From those that the visitor has not been to: the first level of the paths of all
+    products of the behaviours and of the page is left out.
+    """
+
+class CategoryScope(_CategoryScope, metaclass=_CategoryScopeEnumTypeWrapper):
+    """From which categories products may come."""
+
+CATEGORY_SCOPE_UNSPECIFIED: CategoryScope.ValueType  # 0
+"""Read as CATEGORY_SCOPE_ALL."""
+CATEGORY_SCOPE_ALL: CategoryScope.ValueType  # 1
+"""From all."""
+CATEGORY_SCOPE_ACROSS: CategoryScope.ValueType  # 2
+"""From those that the visitor has not been to: the first level of the paths of all
+products of the behaviours and of the page is left out.
+"""
+Global___CategoryScope: _TypeAlias = CategoryScope  # noqa: Y015
 
 @_typing.final
 class UpsertProductsRequest(_message.Message):
@@ -257,6 +310,7 @@ class SearchCandidatesRequest(_message.Message):
     ORDER_FIELD_NUMBER: _builtins.int
     RELAXATION_FIELD_NUMBER: _builtins.int
     VARIANTS_FIELD_NUMBER: _builtins.int
+    BEHAVIOURS_FIELD_NUMBER: _builtins.int
     catalog: _builtins.str
     """Optional. As in UpsertProductsRequest."""
     query: _builtins.str
@@ -281,6 +335,12 @@ class SearchCandidatesRequest(_message.Message):
     def facets(self) -> _containers.RepeatedCompositeFieldContainer[_result_set_pb2.FacetSpec]:
         """Optional. Facets to count; up to 50 (setting)."""
 
+    @_builtins.property
+    def behaviours(self) -> _containers.RepeatedCompositeFieldContainer[_behaviour_pb2.Behaviour]:
+        """Optional. What the visitor did; up to 200 (setting). Candidates then carry
+        the `visitor` score.
+        """
+
     def __init__(
         self,
         *,
@@ -293,10 +353,11 @@ class SearchCandidatesRequest(_message.Message):
         order: _result_set_pb2.SortOrder.ValueType = ...,
         relaxation: _result_set_pb2.RelaxationMode.ValueType = ...,
         variants: _result_set_pb2.VariantMode.ValueType = ...,
+        behaviours: _abc.Iterable[_behaviour_pb2.Behaviour] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["filter", b"filter"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["catalog", b"catalog", "facets", b"facets", "filter", b"filter", "limit", b"limit", "order", b"order", "query", b"query", "region", b"region", "relaxation", b"relaxation", "variants", b"variants"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["behaviours", b"behaviours", "catalog", b"catalog", "facets", b"facets", "filter", b"filter", "limit", b"limit", "order", b"order", "query", b"query", "region", b"region", "relaxation", b"relaxation", "variants", b"variants"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -483,10 +544,13 @@ class GetSummariesRequest(_message.Message):
     CATALOG_FIELD_NUMBER: _builtins.int
     PRODUCT_IDS_FIELD_NUMBER: _builtins.int
     REGION_FIELD_NUMBER: _builtins.int
+    ORIGIN_FIELD_NUMBER: _builtins.int
     catalog: _builtins.str
     """Optional. As in UpsertProductsRequest."""
     region: _builtins.str
     """Optional. Region of offers; up to 64 characters."""
+    origin: Global___SummaryOrigin.ValueType
+    """Optional. Where to look first."""
     @_builtins.property
     def product_ids(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
         """Required. 1 to 500 product ids (setting)."""
@@ -497,10 +561,11 @@ class GetSummariesRequest(_message.Message):
         catalog: _builtins.str = ...,
         product_ids: _abc.Iterable[_builtins.str] | None = ...,
         region: _builtins.str = ...,
+        origin: Global___SummaryOrigin.ValueType = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["catalog", b"catalog", "product_ids", b"product_ids", "region", b"region"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["catalog", b"catalog", "origin", b"origin", "product_ids", b"product_ids", "region", b"region"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -721,3 +786,233 @@ class ListProductsResponse(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___ListProductsResponse: _TypeAlias = ListProductsResponse  # noqa: Y015
+
+@_typing.final
+class RecommendCandidatesRequest(_message.Message):
+    """Request of RecommendCandidates."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    CATALOG_FIELD_NUMBER: _builtins.int
+    BEHAVIOURS_FIELD_NUMBER: _builtins.int
+    PAGE_PRODUCT_IDS_FIELD_NUMBER: _builtins.int
+    EXTRA_PRODUCT_IDS_FIELD_NUMBER: _builtins.int
+    EXCLUDED_PRODUCT_IDS_FIELD_NUMBER: _builtins.int
+    FILTER_FIELD_NUMBER: _builtins.int
+    REGION_FIELD_NUMBER: _builtins.int
+    LIMIT_FIELD_NUMBER: _builtins.int
+    CATEGORY_SCOPE_FIELD_NUMBER: _builtins.int
+    VARIANTS_FIELD_NUMBER: _builtins.int
+    catalog: _builtins.str
+    """Optional. As in UpsertProductsRequest."""
+    region: _builtins.str
+    """Optional. Region of offers; up to 64 characters."""
+    limit: _builtins.int
+    """Optional. Candidates of all interests and of the page at most, those of other
+    sources not counted; 0 = 200, above 500 (setting) = 500, negative is
+    INVALID_ARGUMENT.
+    """
+    category_scope: Global___CategoryScope.ValueType
+    """Optional. Only products outside the categories that the behaviours and the page
+    touch.
+    """
+    variants: _result_set_pb2.VariantMode.ValueType
+    """Optional. How variants are given."""
+    @_builtins.property
+    def behaviours(self) -> _containers.RepeatedCompositeFieldContainer[_behaviour_pb2.Behaviour]:
+        """Optional. What the visitor did, newest first; up to 200 (setting)."""
+
+    @_builtins.property
+    def page_product_ids(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """Optional. Products of the page: the one that is looked at, those in the cart,
+        those just bought; up to 50 (setting).
+        """
+
+    @_builtins.property
+    def extra_product_ids(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """Optional. Products that other sources bring, to be filtered and scored like all
+        others; up to 500 (setting).
+        """
+
+    @_builtins.property
+    def excluded_product_ids(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """Optional. Products that must not be given by any source, nor their variants; up
+        to 2,000 (setting).
+        """
+
+    @_builtins.property
+    def filter(self) -> _filter_pb2.ProductFilter:
+        """Optional. Which products may be given."""
+
+    def __init__(
+        self,
+        *,
+        catalog: _builtins.str = ...,
+        behaviours: _abc.Iterable[_behaviour_pb2.Behaviour] | None = ...,
+        page_product_ids: _abc.Iterable[_builtins.str] | None = ...,
+        extra_product_ids: _abc.Iterable[_builtins.str] | None = ...,
+        excluded_product_ids: _abc.Iterable[_builtins.str] | None = ...,
+        filter: _filter_pb2.ProductFilter | None = ...,
+        region: _builtins.str = ...,
+        limit: _builtins.int = ...,
+        category_scope: Global___CategoryScope.ValueType = ...,
+        variants: _result_set_pb2.VariantMode.ValueType = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["filter", b"filter"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["behaviours", b"behaviours", "catalog", b"catalog", "category_scope", b"category_scope", "excluded_product_ids", b"excluded_product_ids", "extra_product_ids", b"extra_product_ids", "filter", b"filter", "limit", b"limit", "page_product_ids", b"page_product_ids", "region", b"region", "variants", b"variants"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___RecommendCandidatesRequest: _TypeAlias = RecommendCandidatesRequest  # noqa: Y015
+
+@_typing.final
+class RecommendCandidatesResponse(_message.Message):
+    """Reply of RecommendCandidates."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    FOUND_FIELD_NUMBER: _builtins.int
+    INTERESTS_FIELD_NUMBER: _builtins.int
+    SEED_SUMMARIES_FIELD_NUMBER: _builtins.int
+    USAGE_FIELD_NUMBER: _builtins.int
+    INDEX_VERSION_FIELD_NUMBER: _builtins.int
+    DEGRADATIONS_FIELD_NUMBER: _builtins.int
+    index_version: _builtins.str
+    """Index version that answered."""
+    @_builtins.property
+    def found(self) -> _containers.RepeatedCompositeFieldContainer[Global___RecommendedProduct]:
+        """Candidates by interest and page first, best first; then those of other sources
+        in the order of the request; ties by product id.
+        """
+
+    @_builtins.property
+    def interests(self) -> _containers.RepeatedCompositeFieldContainer[Global___Interest]:
+        """What the visitor is interested in, largest share first. Empty where nothing is
+        known.
+        """
+
+    @_builtins.property
+    def seed_summaries(self) -> _containers.RepeatedCompositeFieldContainer[_product_pb2.ProductSummary]:
+        """What results show of the behaviours' and the page's products that the index has."""
+
+    @_builtins.property
+    def usage(self) -> _model_pb2.ModelUsage:
+        """The model, and what texts cost; absent where none was encoded."""
+
+    @_builtins.property
+    def degradations(self) -> _containers.RepeatedCompositeFieldContainer[_degradation_pb2.Degradation]:
+        """What the reply had to do without."""
+
+    def __init__(
+        self,
+        *,
+        found: _abc.Iterable[Global___RecommendedProduct] | None = ...,
+        interests: _abc.Iterable[Global___Interest] | None = ...,
+        seed_summaries: _abc.Iterable[_product_pb2.ProductSummary] | None = ...,
+        usage: _model_pb2.ModelUsage | None = ...,
+        index_version: _builtins.str = ...,
+        degradations: _abc.Iterable[_degradation_pb2.Degradation] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["usage", b"usage"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["degradations", b"degradations", "found", b"found", "index_version", b"index_version", "interests", b"interests", "seed_summaries", b"seed_summaries", "usage", b"usage"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___RecommendCandidatesResponse: _TypeAlias = RecommendCandidatesResponse  # noqa: Y015
+
+@_typing.final
+class RecommendedProduct(_message.Message):
+    """A candidate for a visitor."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    CANDIDATE_FIELD_NUMBER: _builtins.int
+    SUMMARY_FIELD_NUMBER: _builtins.int
+    OTHER_VARIANT_COUNT_FIELD_NUMBER: _builtins.int
+    INTEREST_FIELD_NUMBER: _builtins.int
+    INTEREST_COSINE_FIELD_NUMBER: _builtins.int
+    SEED_PRODUCT_ID_FIELD_NUMBER: _builtins.int
+    PAGE_COSINE_FIELD_NUMBER: _builtins.int
+    PAGE_PRODUCT_ID_FIELD_NUMBER: _builtins.int
+    IS_BY_CONTENT_FIELD_NUMBER: _builtins.int
+    other_variant_count: _builtins.int
+    """Further variants of the product among the candidates."""
+    interest: _builtins.int
+    """Place in `interests` of the one that it is closest to; absent = there is none."""
+    interest_cosine: _builtins.float
+    """Centred cosine with that interest."""
+    seed_product_id: _builtins.str
+    """Product of the behaviours that it is closest to within the interest; empty where
+    that is a text.
+    """
+    page_cosine: _builtins.float
+    """Highest centred cosine with a product of the page; absent = the page has none."""
+    page_product_id: _builtins.str
+    """Product of the page that it is closest to."""
+    is_by_content: _builtins.bool
+    """Whether an interest or the page found it; else only `extra_product_ids` named it."""
+    @_builtins.property
+    def candidate(self) -> _candidate_pb2.Candidate:
+        """For the ranker; `scores.visitor` is there where interests are."""
+
+    @_builtins.property
+    def summary(self) -> _product_pb2.ProductSummary:
+        """For the shopper."""
+
+    def __init__(
+        self,
+        *,
+        candidate: _candidate_pb2.Candidate | None = ...,
+        summary: _product_pb2.ProductSummary | None = ...,
+        other_variant_count: _builtins.int = ...,
+        interest: _builtins.int | None = ...,
+        interest_cosine: _builtins.float = ...,
+        seed_product_id: _builtins.str = ...,
+        page_cosine: _builtins.float | None = ...,
+        page_product_id: _builtins.str = ...,
+        is_by_content: _builtins.bool = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_interest", b"_interest", "_page_cosine", b"_page_cosine", "candidate", b"candidate", "interest", b"interest", "page_cosine", b"page_cosine", "summary", b"summary"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_interest", b"_interest", "_page_cosine", b"_page_cosine", "candidate", b"candidate", "interest", b"interest", "interest_cosine", b"interest_cosine", "is_by_content", b"is_by_content", "other_variant_count", b"other_variant_count", "page_cosine", b"page_cosine", "page_product_id", b"page_product_id", "seed_product_id", b"seed_product_id", "summary", b"summary"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType__interest: _TypeAlias = _typing.Literal["interest"]  # noqa: Y015
+    _WhichOneofArgType__interest: _TypeAlias = _typing.Literal["_interest", b"_interest"]  # noqa: Y015
+    _WhichOneofReturnType__page_cosine: _TypeAlias = _typing.Literal["page_cosine"]  # noqa: Y015
+    _WhichOneofArgType__page_cosine: _TypeAlias = _typing.Literal["_page_cosine", b"_page_cosine"]  # noqa: Y015
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__interest) -> _WhichOneofReturnType__interest | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__page_cosine) -> _WhichOneofReturnType__page_cosine | None: ...
+
+Global___RecommendedProduct: _TypeAlias = RecommendedProduct  # noqa: Y015
+
+@_typing.final
+class Interest(_message.Message):
+    """What a visitor is interested in."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    SHARE_FIELD_NUMBER: _builtins.int
+    BEHAVIOURS_FIELD_NUMBER: _builtins.int
+    share: _builtins.float
+    """Share of the positive weight, 0 to 1; the shares of all interests sum to 1."""
+    @_builtins.property
+    def behaviours(self) -> _containers.RepeatedScalarFieldContainer[_builtins.int]:
+        """Places of its behaviours in the request, heaviest first."""
+
+    def __init__(
+        self,
+        *,
+        share: _builtins.float = ...,
+        behaviours: _abc.Iterable[_builtins.int] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["behaviours", b"behaviours", "share", b"share"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Interest: _TypeAlias = Interest  # noqa: Y015

@@ -75,6 +75,11 @@ class RetrievalServiceStub:
                 request_serializer=zhiyin_dot_retrieval_dot_v1_dot_retrieval__service__pb2.FindSimilarProductsRequest.SerializeToString,
                 response_deserializer=zhiyin_dot_retrieval_dot_v1_dot_retrieval__service__pb2.FindSimilarProductsResponse.FromString,
                 _registered_method=True)
+        self.RecommendCandidates = channel.unary_unary(
+                '/zhiyin.retrieval.v1.RetrievalService/RecommendCandidates',
+                request_serializer=zhiyin_dot_retrieval_dot_v1_dot_retrieval__service__pb2.RecommendCandidatesRequest.SerializeToString,
+                response_deserializer=zhiyin_dot_retrieval_dot_v1_dot_retrieval__service__pb2.RecommendCandidatesResponse.FromString,
+                _registered_method=True)
         self.GetSummaries = channel.unary_unary(
                 '/zhiyin.retrieval.v1.RetrievalService/GetSummaries',
                 request_serializer=zhiyin_dot_retrieval_dot_v1_dot_retrieval__service__pb2.GetSummariesRequest.SerializeToString,
@@ -149,8 +154,17 @@ class RetrievalServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def RecommendCandidates(self, request, context):
+        """Finds candidates for a visitor by what it did, and gives the products that others
+        bring the same filter, scores and summaries. Only texts need the encoder.
+        UNAVAILABLE with RetryInfo when the index cannot be reached.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def GetSummaries(self, request, context):
-        """Returns what results show of products found before, from the index.
+        """Returns what results show of products found before.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -198,6 +212,11 @@ def add_RetrievalServiceServicer_to_server(servicer, server):
                     servicer.FindSimilarProducts,
                     request_deserializer=zhiyin_dot_retrieval_dot_v1_dot_retrieval__service__pb2.FindSimilarProductsRequest.FromString,
                     response_serializer=zhiyin_dot_retrieval_dot_v1_dot_retrieval__service__pb2.FindSimilarProductsResponse.SerializeToString,
+            ),
+            'RecommendCandidates': grpc.unary_unary_rpc_method_handler(
+                    servicer.RecommendCandidates,
+                    request_deserializer=zhiyin_dot_retrieval_dot_v1_dot_retrieval__service__pb2.RecommendCandidatesRequest.FromString,
+                    response_serializer=zhiyin_dot_retrieval_dot_v1_dot_retrieval__service__pb2.RecommendCandidatesResponse.SerializeToString,
             ),
             'GetSummaries': grpc.unary_unary_rpc_method_handler(
                     servicer.GetSummaries,
@@ -422,6 +441,33 @@ class RetrievalService:
             '/zhiyin.retrieval.v1.RetrievalService/FindSimilarProducts',
             zhiyin_dot_retrieval_dot_v1_dot_retrieval__service__pb2.FindSimilarProductsRequest.SerializeToString,
             zhiyin_dot_retrieval_dot_v1_dot_retrieval__service__pb2.FindSimilarProductsResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def RecommendCandidates(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/zhiyin.retrieval.v1.RetrievalService/RecommendCandidates',
+            zhiyin_dot_retrieval_dot_v1_dot_retrieval__service__pb2.RecommendCandidatesRequest.SerializeToString,
+            zhiyin_dot_retrieval_dot_v1_dot_retrieval__service__pb2.RecommendCandidatesResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -61,8 +61,13 @@ class RetrievalServiceStub:
     the product itself and its variants are left out. NOT_FOUND when the index has
     no such product. Needs no encoder.
     """
+    RecommendCandidates: _grpc.UnaryUnaryMultiCallable[_retrieval_service_pb2.RecommendCandidatesRequest, _retrieval_service_pb2.RecommendCandidatesResponse]
+    """Finds candidates for a visitor by what it did, and gives the products that others
+    bring the same filter, scores and summaries. Only texts need the encoder.
+    UNAVAILABLE with RetryInfo when the index cannot be reached.
+    """
     GetSummaries: _grpc.UnaryUnaryMultiCallable[_retrieval_service_pb2.GetSummariesRequest, _retrieval_service_pb2.GetSummariesResponse]
-    """Returns what results show of products found before, from the index."""
+    """Returns what results show of products found before."""
 
 @_typing.type_check_only
 class RetrievalServiceAsyncStub(RetrievalServiceStub):
@@ -97,8 +102,13 @@ class RetrievalServiceAsyncStub(RetrievalServiceStub):
     the product itself and its variants are left out. NOT_FOUND when the index has
     no such product. Needs no encoder.
     """
+    RecommendCandidates: _aio.UnaryUnaryMultiCallable[_retrieval_service_pb2.RecommendCandidatesRequest, _retrieval_service_pb2.RecommendCandidatesResponse]  # type: ignore[assignment]
+    """Finds candidates for a visitor by what it did, and gives the products that others
+    bring the same filter, scores and summaries. Only texts need the encoder.
+    UNAVAILABLE with RetryInfo when the index cannot be reached.
+    """
     GetSummaries: _aio.UnaryUnaryMultiCallable[_retrieval_service_pb2.GetSummariesRequest, _retrieval_service_pb2.GetSummariesResponse]  # type: ignore[assignment]
-    """Returns what results show of products found before, from the index."""
+    """Returns what results show of products found before."""
 
 class RetrievalServiceServicer(metaclass=_abc_1.ABCMeta):
     """The catalogue, its index, and candidates for a query."""
@@ -180,11 +190,22 @@ class RetrievalServiceServicer(metaclass=_abc_1.ABCMeta):
         """
 
     @_abc_1.abstractmethod
+    def RecommendCandidates(
+        self,
+        request: _retrieval_service_pb2.RecommendCandidatesRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_retrieval_service_pb2.RecommendCandidatesResponse, _abc.Awaitable[_retrieval_service_pb2.RecommendCandidatesResponse]]:
+        """Finds candidates for a visitor by what it did, and gives the products that others
+        bring the same filter, scores and summaries. Only texts need the encoder.
+        UNAVAILABLE with RetryInfo when the index cannot be reached.
+        """
+
+    @_abc_1.abstractmethod
     def GetSummaries(
         self,
         request: _retrieval_service_pb2.GetSummariesRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_retrieval_service_pb2.GetSummariesResponse, _abc.Awaitable[_retrieval_service_pb2.GetSummariesResponse]]:
-        """Returns what results show of products found before, from the index."""
+        """Returns what results show of products found before."""
 
 def add_RetrievalServiceServicer_to_server(servicer: RetrievalServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...

@@ -3,7 +3,7 @@ from contextlib import suppress
 
 import pytest
 
-from services.retrieval.tasks import end
+from services.common.tasks import end
 
 
 async def test_a_task_that_loses_a_cancellation_is_ended_all_the_same():

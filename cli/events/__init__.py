@@ -1,0 +1,1 @@
+"""Files of events: what shoppers did, in our own form and in those of others."""
