@@ -29,6 +29,7 @@ from zhiyin.gateway.v1 import gateway_service_pb2_grpc as rpc
 
 PATIENT: Final[Mapping[str, str]] = {
     "ZHIYIN_PROFILE_SECONDS": "1.0",
+    "ZHIYIN_LONG_PROFILE_SECONDS": "1.0",
     "ZHIYIN_RELATED_SECONDS": "1.0",
     "ZHIYIN_CONTENT_SECONDS": "5.0",
     "ZHIYIN_RANKER_SECONDS": "2.0",

@@ -47,7 +47,7 @@ BUSY_EVENTS: Final = 10_000
 PROFILE_CALLS: Final = 300
 FRESH: Final = 50
 FRESH_SECONDS: Final = 2.0
-_LIMITS: Final = {"ZHIYIN_PROFILE_SECONDS": "0.5", "ZHIYIN_RELATED_SECONDS": "0.5"}
+_LIMITS: Final = {"ZHIYIN_LONG_PROFILE_SECONDS": "0.5", "ZHIYIN_RELATED_SECONDS": "0.5"}
 """The gateway waits for every source: what is measured is the whole of a recommendation, not one that lacks a part."""
 _CALL_SECONDS: Final = 30.0
 _TRACES: Final = 300

@@ -18,6 +18,7 @@ ZHIYIN = str(Path(sys.executable).with_name("zhiyin"))
 """The command as people run it."""
 PATIENT = {
     "ZHIYIN_PROFILE_SECONDS": "0.5",
+    "ZHIYIN_LONG_PROFILE_SECONDS": "0.5",
     "ZHIYIN_RELATED_SECONDS": "0.5",
     "ZHIYIN_ENCODE_QUERY_SECONDS": "1.0",
     "ZHIYIN_RANKER_SECONDS": "1.0",

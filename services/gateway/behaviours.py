@@ -21,6 +21,7 @@ SESSION_WEIGHTS: Final[Mapping[int, float]] = {
 """Weights of kinds as feedback has them by default: the session stands in for it while it is away."""
 _HALF_LIFE_SECONDS: Final = 7 * 86_400.0
 _LATER_DECAY: Final = 0.6
+_REPEAT_HALF_LIFE_SECONDS: Final = 90 * 86_400.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +74,20 @@ def wanted_products(behaviours: Sequence[Behaviour], events: int, most: int) -> 
                 break
             ids[one.product_id] = None
     return list(ids)
+
+
+def share_left(age_seconds: float) -> float:
+    """What is left of a purchase as a sign that it will be repeated: half after 90 days."""
+    return float(0.5 ** (age_seconds / _REPEAT_HALF_LIFE_SECONDS))
+
+
+def bought(behaviours: Iterable[Behaviour], repeated: Sequence[tuple[str, float]]) -> list[tuple[str, float]]:
+    """Products bought before with how strongly, strongest first: again and again, or once."""
+    strengths = dict(repeated)
+    for one in behaviours:
+        if one.type == PURCHASE:
+            strengths.setdefault(one.product_id, share_left(one.age_seconds))
+    return sorted(strengths.items(), key=lambda each: (-each[1], each[0]))
 
 
 def bought_products(behaviours: Iterable[Behaviour]) -> set[str]:

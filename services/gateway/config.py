@@ -22,6 +22,9 @@ class GatewaySettings(ServiceSettings, SigningSettings):
     profile_seconds: Seconds = Field(
         0.010, description="Longest wait for a visitor's profile; then the reply is not personal, and says so."
     )
+    long_profile_seconds: Seconds = Field(
+        0.100, description="The same for a recommendation, which is about nothing else."
+    )
     related_seconds: Seconds = Field(
         0.100, description="Longest wait for products that go together; then a recommendation is made without them."
     )

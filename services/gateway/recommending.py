@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 from services.common.errors import ServiceError, Unavailable
-from services.gateway.behaviours import Behaviour, bought_products, dismissed_products, merged, wanted_products
+from services.gateway.behaviours import Behaviour, bought, bought_products, dismissed_products, merged, wanted_products
 from services.gateway.ranked_lists import (
     ImpressionLog,
     ListRequest,
@@ -158,14 +158,15 @@ class Recommending:
 
     async def _made(self, query: RecommendQuery) -> Made:
         catalog = query.page.catalog
-        of_visitor = await known(self._profiles, catalog, Visitor(query.page.visitor_id, query.page.user_id))
+        visitor = Visitor(query.page.visitor_id, query.page.user_id)
+        of_visitor = await known(self._profiles, catalog, visitor, is_all=True)
         profile = of_visitor.profile
         behaviours = merged(profile.behaviours, query.session, self._limits.behaviours)
         excluded = self._excluded(query, profile, behaviours)
         seeds = dict.fromkeys(
             [*query.product_ids, *wanted_products(behaviours, self._limits.events, self._limits.seeds)]
         )
-        bought_before = profile.repeated if query.purchased_allowed else ()
+        bought_before = bought(behaviours, profile.repeated) if query.purchased_allowed else ()
         sources, missing = await self._sources.of(catalog, list(seeds)[: self._limits.seeds], bought_before, excluded)
         found, without_content = await self._found(Wanted(query, behaviours, sources.product_ids, excluded))
         order, not_ranked = await self._order(query, found, sources, behaviours)

@@ -77,7 +77,7 @@ def sourced(
 ) -> Sourced:
     """Products of all sources, `most` at most.
 
-    What goes together with the seeds comes first, then what was bought before, then what is popular. Of each seed the
+    What was bought before comes first, then what goes together with the seeds, then what is popular. Of each seed the
     best products come before the second best of any.
     """
     left_out = set(excluded)
@@ -87,14 +87,14 @@ def sourced(
         if product_id not in left_out and (product_id in scores or len(scores) < most):
             scores.setdefault(product_id, []).append(score)
 
+    for product_id, strength in bought_before:
+        add(product_id, SourceScore(BOUGHT_BEFORE, strength))
     longest = max(map(len, related.values()), default=0)
     for place in range(longest):
         for seed, products in related.items():
             if place < len(products):
                 product_id, score = products[place]
                 add(product_id, SourceScore(CO_OCCURRENCE, score, seed))
-    for product_id, count in bought_before:
-        add(product_id, SourceScore(BOUGHT_BEFORE, count))
     for source, products in ((TRENDING, popular.trending), (POPULAR, popular.popular)):
         for product_id, score in products:
             add(product_id, SourceScore(source, score))

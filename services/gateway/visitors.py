@@ -31,7 +31,7 @@ class Profile:
     """Ids of products bought lately, newest first."""
     dismissed: Sequence[str] = ()
     repeated: Sequence[tuple[str, float]] = ()
-    """Ids of products bought again and again, with the number of purchases."""
+    """Ids of products bought again and again, with the number of purchases, each halved for every 90 days of age."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,8 +45,8 @@ class Known:
 class ProfileSource(Protocol):
     """Knows what visitors did."""
 
-    async def profile(self, catalog: str, visitor: Visitor) -> Profile:
-        """The visitor's recent behaviour.
+    async def profile(self, catalog: str, visitor: Visitor, *, is_all: bool = False) -> Profile:
+        """The visitor's recent behaviour; `is_all` = the reply is about nothing else, and worth a longer wait.
 
         Raises:
             ServiceError: feedback cannot tell in time.
@@ -54,11 +54,11 @@ class ProfileSource(Protocol):
         ...
 
 
-async def known(profiles: ProfileSource, catalog: str, visitor: Visitor) -> Known:
+async def known(profiles: ProfileSource, catalog: str, visitor: Visitor, *, is_all: bool = False) -> Known:
     """The visitor's profile; empty, and said so, where it cannot be had in time."""
     if not visitor.is_known:
         return Known()
     try:
-        return Known(await profiles.profile(catalog, visitor))
+        return Known(await profiles.profile(catalog, visitor, is_all=is_all))
     except ServiceError as error:
         return Known(missing=[Missing("NOT_PERSONALISED", "feedback", error.reason)])

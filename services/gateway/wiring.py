@@ -71,6 +71,7 @@ def _feedback_client(settings: GatewaySettings, feedback: Peer) -> FeedbackClien
     return FeedbackClient(
         feedback,
         profile_seconds=settings.profile_seconds,
+        long_profile_seconds=settings.long_profile_seconds,
         related_seconds=settings.related_seconds,
         popular_seconds=settings.popular_seconds,
         event_seconds=settings.event_seconds,

@@ -70,6 +70,9 @@ def merge(policy: SourcePolicies, said: SourceScores, behaviours: Sequence[Behav
         combined = _combined(rules.combination, said.rows[mine], decayed[mine], len(visitor))
         raw[source] = np.where(np.isnan(visitor), combined, visitor) if source is Source.INTEREST else combined
         terms[source] = rules.weight / whole * _normalised(rules.normalisation, raw[source])
+    for source in Source:
+        if source_policy(policy, source).normalisation is Normalisation.DOMINANT:
+            terms[source] *= max(float(np.linalg.norm(terms[Source.CO_OCCURRENCE])) * whole, 1.0)
     return Merged(raw, terms, decayed)
 
 
@@ -144,4 +147,5 @@ def _normalised(normalisation: Normalisation, raw: FloatArray) -> FloatArray:
         return scaled
     share = np.asarray(scaled / peak, dtype=np.float64)
     # The peak goes out first: the squares of very small scores would vanish.
-    return share / np.linalg.norm(share) if normalisation is Normalisation.EUCLIDEAN else share
+    has_length = normalisation in {Normalisation.EUCLIDEAN, Normalisation.DOMINANT}
+    return share / np.linalg.norm(share) if has_length else share

@@ -29,6 +29,9 @@ class Normalisation(StrEnum):
     content and a weak one does not, whatever else is in the list."""
     EUCLIDEAN = "euclidean"
     """Negative part cut, divided by the length of the vector of all candidates' scores."""
+    DOMINANT = "dominant"
+    """As EUCLIDEAN, times the length of the weighted co-occurrence where that is above 1: for what was bought before,
+    which says more of a repeat than anything else, however strong that is in this list."""
     PEAK = "peak"
     """Negative part cut, divided by the largest among the candidates."""
     LOGARITHM = "logarithm"

@@ -99,6 +99,9 @@ class RetrievalSettings(ServiceSettings, DatabaseSettings):
     least_direction_candidates: Count = Field(
         20, description="Candidates that each interest and each product of the page brings at least."
     )
+    exact_reasons: Annotated[int, Field(ge=0)] = Field(
+        60, description="Candidates, the closest ones, whose reason names the closest behaviour, not the heaviest one."
+    )
     max_interests: Count = Field(4, description="Interests that a visitor's behaviours are parted into at most.")
     max_interest_behaviours: Count = Field(
         10, description="Wanted behaviours that interests are made of, the newest ones."
@@ -231,6 +234,7 @@ class RetrievalSettings(ServiceSettings, DatabaseSettings):
             self.max_behaviour_texts,
             self.page_seeds,
             self.least_direction_candidates,
+            self.exact_reasons,
             self.interest_rules(),
         )
 

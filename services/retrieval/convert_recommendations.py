@@ -1,15 +1,12 @@
 """Recommendations: between the messages of the API and the plain values of the domain."""
 
 from binascii import a2b_base64
-from collections.abc import Iterable
 from math import isnan
 
 from services.retrieval.convert_search import behaviours, degradation, fill_summary, fill_usage, product_filter
-from services.retrieval.interests import Interest
 from services.retrieval.recommend_rules import CategoryScope, RecommendQuery
 from services.retrieval.recommended import Recommended
 from services.retrieval.recommending import RecommendResult
-from services.retrieval.seeds import Behaviour
 from services.retrieval.variants import VariantMode
 from zhiyin.retrieval.v1 import retrieval_service_pb2 as pb
 
@@ -39,15 +36,14 @@ def recommend_response(query: RecommendQuery, result: RecommendResult) -> pb.Rec
     )
     if result.cost is not None:
         fill_usage(response.usage, result.cost)
-    seeds = [_seed_of(interest, query.behaviours) for interest in result.interests]
     for product in result.products:
-        _fill(response.found.add(), product, seeds)
+        _fill(response.found.add(), product, query)
     for card, offer in result.seeds:
         fill_summary(response.seed_summaries.add(), card, offer)
     return response
 
 
-def _fill(message: pb.RecommendedProduct, product: Recommended, seeds: list[str]) -> None:
+def _fill(message: pb.RecommendedProduct, product: Recommended, query: RecommendQuery) -> None:
     # A card is a FoundProduct, whose fields these are too.
     message.ParseFromString(a2b_base64(product.card.product))
     if not isnan(product.visitor):
@@ -55,7 +51,8 @@ def _fill(message: pb.RecommendedProduct, product: Recommended, seeds: list[str]
     if product.interest is not None:
         message.interest = product.interest
         message.interest_cosine = product.interest_cosine
-        message.seed_product_id = seeds[product.interest]
+    if product.seed is not None:
+        message.seed_product_id = query.behaviours[product.seed].product_id
     if not isnan(product.page_cosine):
         message.page_cosine = product.page_cosine
         message.page_product_id = product.page_product_id
@@ -65,9 +62,3 @@ def _fill(message: pb.RecommendedProduct, product: Recommended, seeds: list[str]
         message.candidate.signals.availability = offer.availability
     message.is_by_content = product.is_by_content
     message.other_variant_count = product.other_variants
-
-
-def _seed_of(interest: Interest, given: tuple[Behaviour, ...] | Iterable[Behaviour]) -> str:
-    """The heaviest product of an interest; empty where it rests on texts alone."""
-    products = [behaviour.product_id for behaviour in given]
-    return next((products[place] for place in interest.places if products[place]), "")

@@ -54,6 +54,8 @@ class RecommendRules:
     """Products of the page that candidates are searched for, the first ones."""
     least: int = 20
     """Candidates of a direction at least."""
+    exact_reasons: int = 60
+    """Candidates, the closest ones, that are compared with every behaviour of an interest."""
     interests: InterestRules = field(default_factory=InterestRules)
 
 

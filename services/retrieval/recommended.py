@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import NamedTuple
 
 import numpy as np
@@ -24,6 +24,8 @@ class Recommended(NamedTuple):
     interest: int | None
     """Place of the interest that gives it."""
     interest_cosine: float
+    seed: int | None
+    """Place of the behaviour that it goes back to: the closest one of the interest, or the heaviest."""
     page_cosine: float
     page_product_id: str
     """Product of the page that it is closest to."""
@@ -48,6 +50,8 @@ class Directions:
     interests: Sequence[Interest]
     page: Sequence[Seed]
     """Each has a vector."""
+    members: Mapping[int, Vector] = field(default_factory=dict)
+    """Directions of the behaviours of interests that have several, by the behaviour's place."""
 
     @property
     def vectors(self) -> list[Vector]:
@@ -90,6 +94,13 @@ class Found:
     """Points that a direction's window showed."""
     named: Sequence[str]
     """Ids of products that other sources brought, in their order."""
+    members: Mapping[int, Mapping[str, float]] = field(default_factory=dict)
+    """Cosines of the first candidates with behaviours, by the behaviour's place and by point."""
+
+    def first(self, count: int) -> list[str]:
+        """The points that a window showed closest, ties by id."""
+        best = {point: max(scores.get(point, -1.0) for scores in self.cosines) for point in self.by_content}
+        return sorted(best, key=lambda point: (-best[point], point))[:count]
 
 
 def merged(
@@ -121,14 +132,22 @@ def _recommended(
     result: Result, row: int, scores: Scores, directions: Directions, found: Found, card: Callable[[Hit], Card]
 ) -> Recommended:
     visitor, page = float(scores.visitor[row]), float(scores.page[row])
+    interest = None if np.isnan(visitor) else scores.interest[row]
     return Recommended(
         result.hit.product_id,
         card(result.hit),
         visitor,
-        None if np.isnan(visitor) else scores.interest[row],
+        interest,
         float(scores.interest_cosine[row]),
+        None if interest is None else _seed(directions.interests[interest], result.hit.point, found),
         page,
         "" if np.isnan(page) else directions.page[scores.page_place[row]].product_id,
         result.hit.point in found.by_content,
         result.other_variants,
     )
+
+
+def _seed(interest: Interest, point: str, found: Found) -> int:
+    """Place of the behaviour that a candidate is closest to, the heaviest one where that is not known."""
+    cosines = {place: found.members[place][point] for place in interest.places if point in found.members.get(place, {})}
+    return max(cosines, key=lambda place: cosines[place]) if cosines else interest.places[0]

@@ -115,9 +115,11 @@ class Recommending:
         )
         signals = [*signals_of(query.behaviours, seeds), *texts.signals]
         interests = interests_of(sorted(signals, key=lambda signal: signal.place), self._rules.interests)
+        several = {place for interest in interests if len(interest.places) > 1 for place in interest.places}
+        members = {signal.place: signal.direction for signal in signals if signal.place in several}
         page = [seeds[product_id] for product_id in dict.fromkeys(query.page) if product_id in seeds]
         with_vector = [seed for seed in page if seed.vector is not None]
-        directions = Directions(interests, with_vector[: self._rules.page_seeds])
+        directions = Directions(interests, with_vector[: self._rules.page_seeds], members)
         if query.scope == CategoryScope.ACROSS:
             wanted = _outside(wanted, seeds.values())
         # A product that is left out may be the primary one of variants without being there itself.
@@ -143,14 +145,22 @@ class Recommending:
         windows, passed = await self._index.nearest(version, nearest, named, wanted, query.region, without_groups)
         hits = {hit.point: hit for window in [*windows, passed] for hit in window}
         cosines = [{hit.point: hit.score for hit in window} for window in windows]
-        unknown = [[point for point in hits if point not in scores] for scores in cosines]
-        if any(unknown):
-            further = await self._index.cosines(version, list(zip(vectors, unknown, strict=True)))
-            cosines = [known | more for known, more in zip(cosines, further, strict=True)]
-        by_content = {hit.point for window in windows for hit in window}
-        found = Found(hits, cosines, by_content, named)
+        found = Found(hits, cosines, {hit.point for window in windows for hit in window}, named)
+        found = await self._completed(found, directions, version)
         mode = VariantMode(query.variants)
         return merged(found, directions, limit, mode, lambda hit: self._index.card(hit, query.region))
+
+    async def _completed(self, found: Found, directions: Directions, version: IndexVersion) -> Found:
+        """With the cosines that no window showed, and those of the first candidates with single behaviours."""
+        unknown = [[point for point in found.hits if point not in scores] for scores in found.cosines]
+        first = found.first(self._rules.exact_reasons) if directions.members else []
+        if not any(unknown) and not first:
+            return found
+        asked = [*zip(directions.vectors, unknown, strict=True), *((one, first) for one in directions.members.values())]
+        scores = await self._index.cosines(version, asked)
+        cosines = [{**known, **more} for known, more in zip(found.cosines, scores, strict=False)]
+        members = dict(zip(directions.members, scores[len(cosines) :], strict=True))
+        return replace(found, cosines=cosines, members=members)
 
     async def _seeds(self, query: RecommendQuery, version: IndexVersion) -> dict[str, Seed]:
         ids = [behaviour.product_id for behaviour in query.behaviours if behaviour.product_id]

@@ -79,6 +79,7 @@ PLAUSIBLE = {
     "policy": st.sampled_from(["", "default", "article"]),
     "page_token": st.just(""),
     "model_revision": st.just(""),
+    "after_offset": st.just(""),
     "cosine": st.floats(-1, 1),
     "centred_cosine": st.floats(-1, 1),
     "dot_product": st.floats(-1, 1),
@@ -89,36 +90,50 @@ PLAUSIBLE = {
 None = a message that has to be there."""
 
 
+BOUNDED = {"wait_milliseconds": st.sampled_from([0, 1, -1])}
+"""Fields that make a call wait: not for long."""
+
+
 def messages(message_class, depth=4):
-    """Messages of a class; fields are filled or left out at random."""
-    return _values(message_class.DESCRIPTOR, depth).map(lambda values: _build(message_class, values))
+    """Messages of a class; fields are filled or left out at random.
+
+    In half of them every field with a plausible value has one: where there are many, hardly anything else would pass.
+    """
+    descriptor = message_class.DESCRIPTOR
+    values = st.one_of(_values(descriptor, depth, is_careful=True), _values(descriptor, depth, is_careful=False))
+    return values.map(lambda chosen: _build(message_class, chosen))
 
 
-def _values(descriptor, depth):
-    fields = {field.name: _field(field, depth) for field in descriptor.fields}
+def _values(descriptor, depth, *, is_careful):
+    fields = {field.name: _field(field, depth, is_careful=is_careful) for field in descriptor.fields}
     fields = {name: strategy for name, strategy in fields.items() if strategy is not None}
     always = {name: fields.pop(name) for name in list(fields) if name in PLAUSIBLE}
     return st.fixed_dictionaries(always, optional=fields)
 
 
-def _field(field, depth):
+def _field(field, depth, *, is_careful):
     if _is_map(field):
         key, value = field.message_type.fields_by_name["key"], field.message_type.fields_by_name["value"]
-        return st.dictionaries(_single(key, depth), _single(value, depth - 1), max_size=2) if depth else None
-    single = _single(field, depth)
+        if not depth:
+            return None
+        keys, entries = (_single(each, depth - 1, is_careful=is_careful) for each in (key, value))
+        return st.dictionaries(keys, entries, max_size=2)
+    single = _single(field, depth, is_careful=is_careful)
     if single is None:
         return None
     return st.lists(single, max_size=3) if field.is_repeated else single
 
 
-def _single(field, depth):
+def _single(field, depth, *, is_careful):
     if field.type == F.TYPE_MESSAGE:
-        return _values(field.message_type, depth - 1) if depth else None
+        return _values(field.message_type, depth - 1, is_careful=is_careful) if depth else None
+    if field.name in BOUNDED:
+        return BOUNDED[field.name]
     odd = SCALARS[field.type]
     if field.name not in PLAUSIBLE:
         return odd
     plausible = PLAUSIBLE[field.name]
-    return st.one_of(plausible, plausible, plausible, odd)
+    return plausible if is_careful else st.one_of(plausible, plausible, plausible, odd)
 
 
 def _is_map(field):

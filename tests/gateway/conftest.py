@@ -66,7 +66,13 @@ class GatewayUnderTest:
     async def channel(self, **settings):
         """A channel to a further replica."""
         # Patient by default: a busy machine must not look like a peer that hangs.
-        patient = {"profile_seconds": 5.0, "related_seconds": 5.0, "popular_seconds": 5.0, "ranker_seconds": 5.0}
+        patient = {
+            "profile_seconds": 5.0,
+            "long_profile_seconds": 5.0,
+            "related_seconds": 5.0,
+            "popular_seconds": 5.0,
+            "ranker_seconds": 5.0,
+        }
         values = {"bind": "127.0.0.1:0", "signing_key": KEY, **patient, **self.targets, **settings}
         gateway_settings = GatewaySettings(**values)
         services = await self._stack.enter_async_context(open_service(gateway_settings))

@@ -8,6 +8,7 @@ from services.gateway.behaviours import (
     SEARCH,
     VIEW,
     Behaviour,
+    bought,
     dismissed_products,
     merged,
     of_session,
@@ -60,11 +61,16 @@ def test_seeds_are_the_products_of_the_last_events_whole_baskets_together():
     assert dismissed_products(behaviours) == ["x"]
 
 
+def test_what_was_bought_once_counts_beside_what_was_bought_again_and_again():
+    behaviours = [did(PURCHASE, "once", 90 * DAY), did(PURCHASE, "twice", DAY), did(VIEW, "seen", DAY)]
+    assert bought(behaviours, [("twice", 1.5), ("long ago", 0.2)]) == [("twice", 1.5), ("once", 0.5), ("long ago", 0.2)]
+
+
 def test_sources_take_turns_by_seed_and_the_strongest_source_comes_first():
     related = {"s": [("a", 0.9), ("b", 0.5)], "t": [("c", 0.2), ("a", 0.1)]}
     popular = Popular(trending=[("d", 7.0), ("b", 3.0)], popular=[("e", 9.0)])
     found = sourced(related, [("f", 4.0)], popular, ["c"], 5)
-    assert found.product_ids == ["a", "b", "f", "d", "e"]
+    assert found.product_ids == ["f", "a", "b", "d", "e"]
     assert found.scores["a"] == [(CO_OCCURRENCE, 0.9, "s"), (CO_OCCURRENCE, 0.1, "t")]
     assert found.scores["b"] == [(CO_OCCURRENCE, 0.5, "s"), (TRENDING, 3.0, "")]
     assert found.scores["f"] == [(BOUGHT_BEFORE, 4.0, "")]

@@ -95,3 +95,14 @@ def test_very_small_and_very_large_scores_stay_finite():
         entries = [(0, "CO_OCCURRENCE", scale, "a"), (1, "CO_OCCURRENCE", scale, "b")]
         result = merged({"co_occurrence": (1.0, "euclidean", "sum", 1.0)}, entries)
         assert result.terms[Source.CO_OCCURRENCE][:2] == pytest.approx([0.5**0.5, 0.5**0.5])
+
+
+def test_what_was_bought_before_dominates_co_occurrence_however_strong_that_is():
+    rules = {"co_occurrence": (8.0, "raw", "sum", 1.0), "bought_before": (4.0, "dominant", "max", 1.0)}
+    entries = [(0, "CO_OCCURRENCE", 3.0, "a"), (1, "CO_OCCURRENCE", 4.0, "a"), (2, "BOUGHT_BEFORE", 2.0, "")]
+    result = merged(rules, entries, viewed("a"))
+    # Co-occurrence 24 and 32, of length 40: what was bought before gets 4 x 40. All over the weights' sum, 12.
+    assert result.terms[Source.CO_OCCURRENCE].tolist() == [2.0, 32 / 12, 0.0]
+    assert result.terms[Source.BOUGHT_BEFORE].tolist() == [0.0, 0.0, pytest.approx(160 / 12)]
+    weak = merged(rules, [(0, "CO_OCCURRENCE", 0.01, "a"), (2, "BOUGHT_BEFORE", 2.0, "")], viewed("a"))
+    assert weak.terms[Source.BOUGHT_BEFORE].tolist() == [0.0, 0.0, pytest.approx(4 / 12)]

@@ -70,6 +70,22 @@ async def test_every_candidate_has_the_score_of_the_formula_over_all_interests(s
     assert scores == sorted(scores, reverse=True)
 
 
+async def test_a_reason_goes_back_to_the_closest_behaviour_not_to_the_heaviest(shelf, catalog):
+    await shelf.put(
+        shops.product("a", "steel kettle red"),
+        shops.product("b", "steel kettle blue"),
+        shops.product("near-a", "steel kettle red small"),
+        shops.product("near-b", "steel kettle blue small"),
+    )
+    behaviours = [*did("a", weight=1.0), *did("b", weight=5.0)]
+    result = await shelf.recommending.find(query(catalog, behaviours, excluded=["a", "b"]))
+    assert [interest.places for interest in result.interests] == [(1, 0)]
+    assert {found.product_id: found.seed for found in result.products} == {"near-a": 0, "near-b": 1}
+    heaviest = Recommending(shelf.index, shelf.encoder, RecommendRules(LIMITS, least=2, exact_reasons=0))
+    result = await heaviest.find(query(catalog, behaviours, excluded=["a", "b"]))
+    assert [found.seed for found in result.products] == [1, 1]
+
+
 async def test_texts_are_interests_too_and_are_left_out_while_the_encoder_is_away(shelf, catalog):
     await shelf.put(shops.product("k", "steel kettle"), shops.product("m", "oat milk"), shops.product("t", "green tea"))
     result = await shelf.recommending.find(query(catalog, [wrote("green tea"), *did("k")]))

@@ -4,7 +4,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 from services.common.channels import Peer
-from services.gateway.adapters.behaviours import behaviours_of
+from services.gateway.adapters.behaviours import behaviours_of, seconds_of
+from services.gateway.behaviours import share_left
 from services.gateway.popularity import Popular
 from services.gateway.visitors import Profile, Visitor
 from zhiyin.common.v1 import recommendation_pb2
@@ -21,6 +22,7 @@ class FeedbackClient:
         peer: Peer,
         *,
         profile_seconds: float,
+        long_profile_seconds: float,
         related_seconds: float,
         popular_seconds: float,
         event_seconds: float,
@@ -31,7 +33,8 @@ class FeedbackClient:
 
         Args:
             peer: feedback.
-            profile_seconds: longest wait for a profile.
+            profile_seconds: longest wait for a profile that a reply is merely better with.
+            long_profile_seconds: longest wait for one that a reply is all about.
             related_seconds: longest wait for what goes together.
             popular_seconds: longest wait for what is popular.
             event_seconds: longest wait until events are kept.
@@ -39,6 +42,7 @@ class FeedbackClient:
             behaviours: behaviours of a profile at most.
         """
         self._seconds = (profile_seconds, related_seconds, popular_seconds, event_seconds)
+        self._long_profile_seconds = long_profile_seconds
         self._reserve = event_reserve
         self._behaviours = behaviours
         self._profile = peer.unary(f"{SERVICE}/GetUserProfile", pb.GetUserProfileRequest, pb.GetUserProfileResponse)
@@ -46,17 +50,17 @@ class FeedbackClient:
         self._popular = peer.unary(f"{SERVICE}/ListTrending", pb.ListTrendingRequest, pb.ListTrendingResponse)
         self._record = peer.unary(f"{SERVICE}/RecordEvents", pb.RecordEventsRequest, pb.RecordEventsResponse)
 
-    async def profile(self, catalog: str, visitor: Visitor) -> Profile:
+    async def profile(self, catalog: str, visitor: Visitor, *, is_all: bool = False) -> Profile:
         """The visitor's recent behaviour."""
         request = pb.GetUserProfileRequest(
             catalog=catalog, visitor_id=visitor.visitor_id, user_id=visitor.user_id, limit=self._behaviours
         )
-        reply = await self._profile(request, at_most=self._seconds[0])
+        reply = await self._profile(request, at_most=self._long_profile_seconds if is_all else self._seconds[0])
         return Profile(
             behaviours_of(reply.behaviours),
             list(reply.purchased_product_ids),
             list(reply.dismissed_product_ids),
-            [(one.product_id, float(one.count)) for one in reply.repeat_purchases],
+            [(one.product_id, one.count * share_left(seconds_of(one.age))) for one in reply.repeat_purchases],
         )
 
     async def related(self, catalog: str, product_ids: Sequence[str]) -> Mapping[str, Sequence[tuple[str, float]]]:

@@ -944,8 +944,9 @@ class RecommendedProduct(_message.Message):
     interest_cosine: _builtins.float
     """Centred cosine with that interest."""
     seed_product_id: _builtins.str
-    """Product of the behaviours that it is closest to within the interest; empty where
-    that is a text.
+    """Product of the behaviour that it goes back to: the one of the interest that it is
+    closest to, or for candidates further back the heaviest; empty where that is a
+    text.
     """
     page_cosine: _builtins.float
     """Highest centred cosine with a product of the page; absent = the page has none."""
